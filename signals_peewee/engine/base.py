@@ -1,0 +1,112 @@
+"""What has every engine to answer, and which one stands behind a Peewee database?"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+from peewee import Database, Expression, PostgresqlDatabase, Proxy, SqliteDatabase
+
+from ..errors import InvalidOption, SignalsError
+from .bulk import Bulk, Target
+
+
+class Engine(ABC):
+    """The differences between databases, a method each. It holds a database and never opens or closes it."""
+
+    name: str
+    default_now: str
+    """The SQL of a column default: this instant, in the form that `to_column` writes."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Engine:
+        # Peewee copies the fields of a model into its subclasses; the database is never copied along.
+        return self
+
+    @abstractmethod
+    def check_schema(self, schema: str | None) -> None:
+        """Refuse a schema that this database cannot have.
+
+        Raises:
+            InvalidOption: the database has no schemas, or the name is not one.
+        """
+
+    @abstractmethod
+    def check_ready(self) -> None:
+        """Refuse a connection on which keys between tables would not be kept."""
+
+    @abstractmethod
+    def write(self) -> AbstractContextManager[Any]:
+        """A transaction that may write from its first statement; a savepoint inside the host's own."""
+
+    @abstractmethod
+    def serialize(self, key: str) -> None:
+        """Let nobody else pass here with this key until the present transaction ends."""
+
+    @abstractmethod
+    def contains(self, column: Any, text: str) -> Expression:
+        """The condition that a text column contains `text`, whatever the case of its ASCII letters."""
+
+    @abstractmethod
+    def bulk(self, target: Target) -> Bulk:
+        """Return the statements that write whole batches into a table."""
+
+    @abstractmethod
+    def to_column(self, instant: datetime) -> Any:
+        """Return an aware UTC time as the column holds it."""
+
+    @abstractmethod
+    def from_column(self, value: Any) -> datetime:
+        """Return what a time column held as an aware UTC time."""
+
+    @abstractmethod
+    def is_transient(self, error: BaseException) -> bool:
+        """Tell whether the whole call may succeed if it is simply made again."""
+
+    @abstractmethod
+    def explain(self, error: BaseException) -> SignalsError | None:
+        """Return the error of ours that says what a driver's error means, or None where it adds nothing."""
+
+
+def plain_database(database: Any) -> Database:
+    """Return the database behind any proxies.
+
+    Raises:
+        InvalidOption: it is no Peewee database, or one that has not been initialised.
+    """
+    while isinstance(database, Proxy):
+        database = database.obj
+    if not isinstance(database, Database):
+        raise InvalidOption("database", database, "an initialised peewee Database")
+    if database.deferred:
+        raise InvalidOption("database", database, "a database that has been initialised: call init() first")
+    return database
+
+
+def engine_for(database: Database) -> Engine:
+    """Return the engine of a Peewee database.
+
+    Raises:
+        InvalidOption: it is neither SQLite nor Postgres.
+    """
+    if isinstance(database, SqliteDatabase):
+        from .sqlite import Sqlite
+
+        return Sqlite(database)
+    if isinstance(database, PostgresqlDatabase):
+        from .postgres import Postgres
+
+        return Postgres(database)
+    raise InvalidOption("database", database, "a SqliteDatabase or a PostgresqlDatabase (or a subclass of one)")
+
+
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def ascii_lower(text: str) -> str:
+    """Return `text` with its ASCII letters in lower case, and every other character as it is."""
+    return text.translate(_ASCII_LOWER)

@@ -1,0 +1,92 @@
+"""How do whole batches of rows reach a table, without a statement or a rendering for each row?"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import Database
+
+Columns = Mapping[str, Sequence[Any]]
+"""A batch: for each column its values, all of one length. A column that is left out is NULL in every row."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The table that a batch is for.
+
+    Attributes:
+        table: its name as SQL writes it, quoted, with its schema.
+        types: the database's type of each column.
+        scope: the column that is the same in the whole batch and leads the identity.
+        identity: the other columns of the unique index that makes two rows the same.
+        partial: the one of them that has to be set for the index to hold.
+    """
+
+    table: str
+    types: Mapping[str, str]
+    scope: str
+    identity: tuple[str, str]
+    partial: str
+
+    @property
+    def conflict(self) -> str:
+        """What an INSERT says so as to leave out rows whose identity is taken."""
+        columns = quoted((self.scope, *self.identity))
+        return f'ON CONFLICT ({columns}) WHERE "{self.partial}" IS NOT NULL DO NOTHING'
+
+
+class Bulk(ABC):
+    """Statements over whole batches, each rendered once for a shape of batch. Values are as Peewee's `db_value` gives
+    them, but times, which are aware UTC. None of the methods opens a transaction of its own but `unlike`.
+    """
+
+    def __init__(self, database: Database, target: Target) -> None:
+        self.database = database
+        self.target = target
+        self._rendered: dict[object, str] = {}
+
+    @abstractmethod
+    def insert_one(self, row: Mapping[str, Any]) -> bool:
+        """Insert a row, and tell whether it is new."""
+
+    @abstractmethod
+    def insert(self, columns: Columns, constants: Mapping[str, Any]) -> int:
+        """Insert the rows whose identity is free, and return how many those were.
+
+        Identities are taken in one order by everybody, so that two batches wait for each other and not in a circle.
+        """
+
+    @abstractmethod
+    def unlike(self, scope: Any, columns: Columns, present: Sequence[str]) -> list[int]:
+        """Return the places of the rows that are neither stored alike nor stored under the very id that they bring.
+
+        Stored alike: what is given, and not None, stands there. Nothing is locked, and nothing written.
+
+        Args:
+            scope: the value of the scope's column.
+            columns: the identity, the id, and what to compare.
+            present: columns of which it only matters that something is stored where something is given.
+        """
+
+    @abstractmethod
+    def select(self, scope: Any, identities: Sequence[tuple[str, str]], wanted: str, *, lock: bool) -> list[Any]:
+        """Return the stored rows of these identities, locked against others where that is asked for.
+
+        Args:
+            scope: the value of the scope's column.
+            identities: each once.
+            wanted: the columns to read, as SQL.
+            lock: keep others from changing the rows until the transaction ends.
+        """
+
+    @abstractmethod
+    def update(self, columns: Columns) -> None:
+        """Write all the columns of the rows with these ids."""
+
+
+def quoted(names: Sequence[str], prefix: str = "") -> str:
+    """Return column names as SQL lists them."""
+    return ", ".join(f'{prefix}"{name}"' for name in names)

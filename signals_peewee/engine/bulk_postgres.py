@@ -1,0 +1,140 @@
+"""How do batches reach a table of Postgres? As one array for each column, whichever driver it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from .bulk import Bulk, Columns, quoted
+
+_ROWS = 1000
+"""Rows a statement: larger arrays were slower on the server."""
+_SEPARATOR, _NULL = "\0", "\ud800"
+"""Neither can stand in a text that Postgres stores, so neither is ever part of a value."""
+
+
+class PostgresBulk(Bulk):
+    """The arrays are written as text here: the drivers would adapt their elements one by one."""
+
+    def insert_one(self, row: Mapping[str, Any]) -> bool:
+        names = tuple(row)
+        sql = self._rendered.get(names)
+        if sql is None:
+            marks = ", ".join(f"%s::{self.target.types[name]}" for name in names)
+            sql = f"INSERT INTO {self.target.table} ({quoted(names)}) VALUES ({marks}) {self.target.conflict}"
+            self._rendered[names] = sql
+        return bool(self.database.execute_sql(sql, list(row.values())).rowcount)
+
+    def insert(self, columns: Columns, constants: Mapping[str, Any]) -> int:
+        sql = self._once(("insert", *columns, "=", *constants), lambda: self._insert(tuple(columns), tuple(constants)))
+        created = 0
+        for part in _parts(_in_order(columns, self.target.identity)):
+            parameters = [*constants.values(), *map(array_text, part.values())]
+            created += self.database.execute_sql(sql, parameters).rowcount
+        return created
+
+    def unlike(self, scope: Any, columns: Columns, present: Sequence[str]) -> list[int]:
+        columns = {
+            name: [None if value is None else "t" for value in values] if name in present else values
+            for name, values in columns.items()
+        }
+        sql = self._once(("unlike", *columns, "=", *present), lambda: self._unlike(tuple(columns), present))
+        found: list[int] = []
+        for number, part in enumerate(_parts(columns)):
+            places = self.database.execute_sql(sql, [*map(array_text, part.values()), scope]).fetchone()[0] or ()
+            found += [number * _ROWS + place - 1 for place in places]
+        return sorted(found)
+
+    def select(self, scope: Any, identities: Sequence[tuple[str, str]], wanted: str, *, lock: bool) -> list[Any]:
+        target = self.target
+        names = quoted(target.identity)
+        given = ", ".join(f"unnest(%s::{target.types[name]}[])" for name in target.identity)
+        same = " AND ".join(f'stored."{name}" = given."{name}"' for name in target.identity)
+        # Row by row through the index, in the order given: so everybody locks in the same order.
+        sql = (
+            f"SELECT known.* FROM ROWS FROM ({given}) AS given({names}) CROSS JOIN LATERAL ("
+            f'SELECT {wanted} FROM {target.table} AS stored WHERE stored."{target.scope}" = %s AND {same}'
+            f' AND stored."{target.partial}" IS NOT NULL LIMIT 1{" FOR NO KEY UPDATE" if lock else ""}) AS known'
+        )
+        columns = zip(*sorted(identities), strict=True)
+        return list(self.database.execute_sql(sql, [*map(array_text, columns), scope]).fetchall())
+
+    def update(self, columns: Columns) -> None:
+        names, types = tuple(columns), self.target.types
+        changes = ", ".join(f'"{name}" = given."{name}"' for name in names if name != "id")
+        given = ", ".join(f"unnest(%s::{types[name]}[])" for name in names)
+        sql = (
+            f"UPDATE {self.target.table} AS stored SET {changes} FROM ROWS FROM ({given}) AS given({quoted(names)})"
+            ' WHERE stored."id" = given."id"'
+        )
+        for part in _parts(columns):
+            self.database.execute_sql(sql, [*map(array_text, part.values())])
+
+    def _once(self, shape: object, render: Callable[[], str]) -> str:
+        sql = self._rendered.get(shape)
+        if sql is None:
+            sql = self._rendered[shape] = render()
+        return sql
+
+    def _insert(self, names: tuple[str, ...], constants: tuple[str, ...]) -> str:
+        types = self.target.types
+        same = ", ".join(f"%s::{types[name]}" for name in constants)
+        given = ", ".join(f"unnest(%s::{types[name]}[])" for name in names)
+        return (
+            f"INSERT INTO {self.target.table} ({quoted((*constants, *names))}) SELECT {same}, {quoted(names)}"
+            f" FROM ROWS FROM ({given}) AS given({quoted(names)}) {self.target.conflict}"
+        )
+
+    def _unlike(self, names: tuple[str, ...], present: Sequence[str]) -> str:
+        target = self.target
+        types = {name: "boolean" if name in present else target.types[name] for name in names}
+        given = ", ".join(f"unnest(%s::{types[name]}[])" for name in names)
+        same = " AND ".join(f'stored."{name}" = given."{name}"' for name in target.identity)
+        compared = [name for name in names if name not in (*target.identity, "id")]
+        differs = [
+            f'given."{name}" IS NOT NULL AND stored."{name}" '
+            + ("IS NULL" if name in present else f'IS DISTINCT FROM given."{name}"')
+            for name in compared
+        ]
+        own = 'stored."id" <> given."id" AND ' if "id" in names else ""
+        # LIMIT keeps the planner from reading the whole table for a batch: it goes through the index row by row.
+        return (
+            f"SELECT array_agg(given.place) FROM ROWS FROM ({given}) WITH ORDINALITY AS given({quoted(names)}, place)"
+            f' LEFT JOIN LATERAL (SELECT {quoted(("id", *compared))} FROM {target.table} AS stored'
+            f' WHERE stored."{target.scope}" = %s AND {same} AND stored."{target.partial}" IS NOT NULL LIMIT 1)'
+            f' AS stored ON TRUE WHERE stored."id" IS NULL OR {own}({" OR ".join(differs) or "FALSE"})'
+        )
+
+
+def array_text(values: Sequence[Any]) -> str:
+    """Return values as the text of a Postgres array."""
+    try:
+        text = _SEPARATOR.join(values)
+    except TypeError:
+        text = _SEPARATOR.join([_NULL if value is None else str(value) for value in values])
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if '"' in text:
+        text = text.replace('"', '\\"')
+    text = '{"' + text.replace(_SEPARATOR, '","') + '"}'
+    return text.replace(f'"{_NULL}"', "NULL")
+
+
+def _in_order(columns: Columns, identity: tuple[str, str]) -> Columns:
+    first, last = columns.get(identity[0]), columns.get(identity[1])
+    if first is None or last is None or len(first) < 2:
+        return columns
+    keys = [(group, name or "") for group, name in zip(first, last, strict=True)]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    pick = itemgetter(*order)
+    return {name: pick(values) for name, values in columns.items()}
+
+
+def _parts(columns: Columns) -> Iterator[Columns]:
+    rows = len(next(iter(columns.values())))
+    if rows <= _ROWS:
+        yield columns
+        return
+    for start in range(0, rows, _ROWS):
+        yield {name: values[start : start + _ROWS] for name, values in columns.items()}

@@ -1,0 +1,96 @@
+"""How do batches reach a table of SQLite? With one executemany for each."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
+from typing import Any
+
+import peewee
+
+from .bulk import Bulk, Columns, quoted
+
+_INSTANT = "TIMESTAMPTZ"
+
+
+class SqliteBulk(Bulk):
+    """The statement is compiled once by SQLite, and the driver walks through the batch in C."""
+
+    def insert_one(self, row: Mapping[str, Any]) -> bool:
+        values = [self._plain(name, (value,))[0] for name, value in row.items()]
+        return bool(self.database.execute_sql(self._insert(tuple(row)), values).rowcount)
+
+    def insert(self, columns: Columns, constants: Mapping[str, Any]) -> int:
+        each = [self._plain(name, values) for name, values in columns.items()]
+        same = [repeat(self._plain(name, (value,))[0]) for name, value in constants.items()]
+        return self._many(self._insert((*columns, *constants)), zip(*each, *same, strict=False))
+
+    def unlike(self, scope: Any, columns: Columns, present: Sequence[str]) -> list[int]:
+        shape = ("unlike", *columns, *present)
+        sql = self._rendered.get(shape) or self._rendered.setdefault(shape, self._unlike(tuple(columns), present))
+        each = [self._plain(name, values) for name, values in columns.items()]
+        rows = zip(range(len(each[0])), repeat(scope), *each, strict=False)
+        # A table of this connection, so that nobody waits for it; each row's question is answered in C.
+        with self.database.atomic(lock_type="DEFERRED"):
+            self.database.execute_sql("CREATE TEMP TABLE IF NOT EXISTS signals_peewee_unlike (place INTEGER)")
+            if not self._many(sql, rows):
+                return []
+            found = self.database.execute_sql("SELECT place FROM temp.signals_peewee_unlike ORDER BY place").fetchall()
+            self.database.execute_sql("DELETE FROM temp.signals_peewee_unlike")
+        return [place for (place,) in found]
+
+    def select(self, scope: Any, identities: Sequence[tuple[str, str]], wanted: str, *, lock: bool) -> list[Any]:
+        first, last = self.target.identity
+        sql = (
+            f'SELECT {wanted} FROM {self.target.table} WHERE "{self.target.scope}" = ? AND "{first}" = ?'
+            f' AND "{last}" IN (SELECT value FROM json_each(?)) AND "{self.target.partial}" IS NOT NULL'
+        )
+        groups: dict[str, list[str]] = defaultdict(list)
+        for group, name in identities:
+            groups[group].append(name)
+        rows: list[Any] = []
+        for group, names in groups.items():
+            rows += self.database.execute_sql(sql, (scope, group, json.dumps(names))).fetchall()
+        return rows
+
+    def update(self, columns: Columns) -> None:
+        names = [name for name in columns if name != "id"]
+        changes = ", ".join(f'"{name}" = ?' for name in names)
+        each = [self._plain(name, columns[name]) for name in (*names, "id")]
+        self._many(f'UPDATE {self.target.table} SET {changes} WHERE "id" = ?', zip(*each, strict=True))
+
+    def _insert(self, names: tuple[str, ...]) -> str:
+        sql = self._rendered.get(names)
+        if sql is None:
+            marks = ", ".join("?" * len(names))
+            sql = f"INSERT INTO {self.target.table} ({quoted(names)}) VALUES ({marks}) {self.target.conflict}"
+            self._rendered[names] = sql
+        return sql
+
+    def _unlike(self, names: tuple[str, ...], present: Sequence[str]) -> str:
+        target, mark = self.target, {name: f"?{at}" for at, name in enumerate(names, 3)}
+        compared = [name for name in names if name not in (*target.identity, "id", *present)]
+        alike = [f'({mark[name]} IS NULL OR "{name}" = {mark[name]})' for name in compared]
+        alike += [f'({mark[name]} IS NULL OR "{name}" IS NOT NULL)' for name in present if name in mark]
+        same = " AND ".join(f'"{name}" = {mark[name]}' for name in target.identity)
+        own = f'"id" = {mark["id"]} OR ' if "id" in mark else ""
+        return (
+            "INSERT INTO temp.signals_peewee_unlike SELECT ?1 WHERE NOT EXISTS ("
+            f'SELECT 1 FROM {target.table} WHERE "{target.scope}" = ?2 AND {same} AND "{target.partial}" IS NOT NULL'
+            f" AND ({own}({' AND '.join(alike) or '1'})))"
+        )
+
+    def _plain(self, name: str, values: Sequence[Any]) -> Sequence[Any]:
+        """Return times as the text that the column holds."""
+        if self.target.types[name] != _INSTANT:
+            return values
+        # Every time is UTC: its text ends with +00:00.
+        return [None if value is None else f"{value.isoformat('T', 'microseconds')[:-6]}Z" for value in values]
+
+    def _many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        with peewee.__exception_wrapper__:
+            cursor = self.database.cursor().executemany(sql, rows)
+        count: int = cursor.rowcount
+        return count

@@ -1,0 +1,38 @@
+"""Which column holds an instant?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from peewee import SQL, Field
+
+from .base import Engine, engine_for, plain_database
+
+
+class InstantField(Field):
+    """A TIMESTAMPTZ column: timestamptz on Postgres, fixed-width UTC text on SQLite, where text order is time order.
+
+    Args:
+        default_now: the database fills the column with the present instant where an insert leaves it out.
+    """
+
+    field_type = "TIMESTAMPTZ"
+    engine: Engine | None = None
+
+    def __init__(self, *, default_now: bool = False, **options: Any) -> None:
+        self.default_now = default_now
+        super().__init__(**options)
+
+    def bind(self, model: Any, name: str, set_attribute: bool = True) -> None:
+        super().bind(model, name, set_attribute)
+        if model._meta.database is not None:
+            self.engine = engine_for(plain_database(model._meta.database))
+            if self.default_now:
+                self.constraints = [SQL(f"DEFAULT {self.engine.default_now}")]
+
+    def db_value(self, value: datetime | None) -> Any:
+        return value if value is None or self.engine is None else self.engine.to_column(value)
+
+    def python_value(self, value: Any) -> datetime | None:
+        return value if value is None or self.engine is None else self.engine.from_column(value)

@@ -1,0 +1,119 @@
+"""What does SQLite need around the steps that change its tables?"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from peewee import IntegrityError, OperationalError
+
+from .filelock import file_lock
+from .migrating import Guard, Held, Migrating, TransactionState
+from .statements import ending, sqlite_statements
+
+_NO_TABLE = re.compile(r"no such table")
+
+
+class MigratingSqlite(Migrating):
+    """BEGIN IMMEDIATE keeps atomic steps apart; a lock on a file beside the database the others."""
+
+    def lives_in_connection(self) -> bool:
+        name = str(self.database.database)
+        return not name or ":memory:" in name or "mode=memory" in name
+
+    def transaction_state(self) -> TransactionState:
+        return "open" if self.database.connection().in_transaction else "none"
+
+    def is_missing_table(self, error: BaseException) -> bool:
+        return bool(_NO_TABLE.search(str(error)))
+
+    def is_busy(self, error: BaseException) -> bool:
+        return isinstance(error, OperationalError) and self.engine.is_transient(error)
+
+    @contextmanager
+    def exclusively(self, *, table: str, schema: str | None, wait: float, stepwise: bool) -> Iterator[Held]:
+        file = self._file()
+        if stepwise or not file:
+            yield _always
+            return
+        with file_lock(Path(f"{file}-migrating"), wait=wait):
+            yield _always
+
+    def make_schema(self, schema: str | None) -> None:
+        """SQLite has none."""
+
+    @contextmanager
+    def around_step(self, *, atomic: bool, schema: str | None, wait: float, lock_timeout: float) -> Iterator[Guard]:
+        # Inside a transaction SQLite ignores foreign_keys, and a rebuilt table would delete its children by cascade.
+        before = {name: self._pragma(name) for name in ("busy_timeout", "foreign_keys")}
+        self._pragma("busy_timeout", int(wait * 1000))
+        self._pragma("foreign_keys", 0)
+        checks = self._no_new_orphans if before["foreign_keys"] else nullcontext
+        try:
+            yield (lambda: self._transaction(checks)) if atomic else checks
+        finally:
+            for name, value in before.items():
+                self._pragma(name, value)
+
+    @contextmanager
+    def _transaction(self, checks: Guard) -> Iterator[None]:
+        with self.engine.write(), checks():
+            yield
+
+    def schema_of(self, table: str) -> str | None:
+        return None
+
+    def execute_script(self, sql: str) -> None:
+        statements = list(sqlite_statements(sql))
+        for statement in statements:
+            if word := ending(statement):
+                raise ValueError(f"execute_script: {word} would end the step's transaction; leave it out")
+        for statement in statements:
+            self.database.execute_sql(statement)
+
+    def blockers(self) -> str | None:
+        return None
+
+    def _file(self) -> str:
+        rows = self.database.execute_sql("PRAGMA database_list").fetchall()
+        return next((str(file or "") for _, name, file in rows if name == "main"), "")
+
+    def _pragma(self, name: str, value: int | None = None) -> int:
+        row = self.database.execute_sql(f"PRAGMA {name}{'' if value is None else f' = {value}'}").fetchone()
+        return int(row[0]) if row else 0
+
+    @contextmanager
+    def _no_new_orphans(self) -> Iterator[None]:
+        before = self._orphans()
+        yield
+        if before is None or not (new := (self._orphans(strict=True) or Counter()) - before):
+            return
+        (child, parent), rows = next(iter(_by_tables(new).items()))
+        shown = ", ".join(str(row) for row in rows[:5])
+        raise IntegrityError(
+            f"{len(rows)} rows of {child!r} point at no row of {parent!r} (rowid {shown}{', …' if rows[5:] else ''})"
+        )
+
+    def _orphans(self, *, strict: bool = False) -> Counter[tuple[Any, ...]] | None:
+        try:
+            rows = self.database.execute_sql("PRAGMA foreign_key_check").fetchall()
+        except OperationalError:  # a key that matches no unique column was there before: nothing can be checked
+            if strict:
+                raise
+            return None
+        return Counter((child, parent, rowid) for child, rowid, parent, _ in rows)
+
+
+def _always() -> bool:
+    return True
+
+
+def _by_tables(orphans: Counter[tuple[Any, ...]]) -> dict[tuple[str, str], list[Any]]:
+    grouped: dict[tuple[str, str], list[Any]] = {}
+    for child, parent, rowid in orphans.elements():
+        grouped.setdefault((child, parent), []).append(rowid)
+    return grouped

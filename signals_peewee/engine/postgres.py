@@ -1,0 +1,96 @@
+"""What is particular to Postgres?"""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager
+from datetime import datetime, timezone
+from typing import Any
+
+from peewee import OP, SQL, Expression, ImproperlyConfigured, InterfaceError, NodeList, OperationalError, fn
+
+from ..errors import DatabaseUnavailable, InvalidOption, MissingDriver, NotMigrated, SignalsError
+from .base import Engine, ascii_lower
+from .bulk import Bulk, Target
+from .bulk_postgres import PostgresBulk
+
+_SERIALIZATION, _DEADLOCK = "40001", "40P01"
+_NO_TABLE, _NO_COLUMN, _NO_SCHEMA, _READ_ONLY, _NO_SPACE, _NO_RIGHT = (
+    "42P01",
+    "42703",
+    "3F000",
+    "25006",
+    "53100",
+    "42501",
+)
+
+
+class Postgres(Engine):
+    """Times are timestamptz, a schema can hold every table, and a serialization failure or deadlock is made again."""
+
+    name = "postgres"
+    default_now = "now()"
+
+    def check_schema(self, schema: str | None) -> None:
+        if schema is not None and not (
+            re.fullmatch(r"[^\x00\ud800-\udfff]+", schema)
+            and len(schema.encode()) <= 63
+            and not schema.startswith("pg_")
+        ):
+            raise InvalidOption(
+                "schema", schema, "a Postgres schema name of 1 to 63 bytes that does not begin with pg_"
+            )
+
+    def check_ready(self) -> None:
+        """Postgres always keeps its keys."""
+
+    def write(self) -> AbstractContextManager[Any]:
+        return self.database.atomic()
+
+    def serialize(self, key: str) -> None:
+        self.database.execute_sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
+
+    def contains(self, column: Any, text: str) -> Expression:
+        # Under the collation "C" lower() changes ASCII letters alone, as SQLite's does.
+        lowered = fn.LOWER(NodeList((column, SQL('COLLATE "C"'))))
+        return Expression(fn.STRPOS(lowered, ascii_lower(text)), OP.GT, 0)
+
+    def bulk(self, target: Target) -> Bulk:
+        return PostgresBulk(self.database, target)
+
+    def to_column(self, instant: datetime) -> datetime:
+        return instant
+
+    def from_column(self, value: datetime) -> datetime:
+        return value.astimezone(timezone.utc)
+
+    def is_transient(self, error: BaseException) -> bool:
+        return sqlstate(error) in (_SERIALIZATION, _DEADLOCK)
+
+    def explain(self, error: BaseException) -> SignalsError | None:
+        first = str(error).strip().partition("\n")[0]
+        if isinstance(error, ImproperlyConfigured):
+            return MissingDriver("no Postgres driver is installed: pip install 'signals-peewee[postgres]'")
+        state = sqlstate(error)
+        if state in (_NO_TABLE, _NO_COLUMN, _NO_SCHEMA):
+            return NotMigrated(
+                f"{first}: the tables are missing or older than the code; call store.migrate() "
+                "or run `signals-peewee migrate up`"
+            )
+        if state in (_READ_ONLY, _NO_SPACE, _NO_RIGHT) or (
+            isinstance(error, (OperationalError, InterfaceError)) and not self.is_transient(error)
+        ):
+            return DatabaseUnavailable(f"Postgres database {str(self.database.database)!r}: {first}")
+        return None
+
+
+def sqlstate(error: BaseException | None) -> str | None:
+    """Return the SQLSTATE of a driver's error, through Peewee's wrapper, or None where there is none."""
+    while error is not None:
+        cause = getattr(error, "orig", None)
+        for candidate in (error, cause, *error.args):
+            state = getattr(candidate, "pgcode", None) or getattr(candidate, "sqlstate", None)
+            if state:
+                return str(state)
+        error = error.__cause__ or error.__context__
+    return None

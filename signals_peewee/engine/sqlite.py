@@ -1,0 +1,71 @@
+"""What is particular to SQLite?"""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager
+from datetime import datetime, timezone
+from typing import Any
+
+from peewee import OP, Expression, fn
+
+from ..errors import DatabaseUnavailable, InvalidOption, NotMigrated, SignalsError
+from .base import Engine, ascii_lower
+from .bulk import Bulk, Target
+from .bulk_sqlite import SqliteBulk
+
+_BUSY = re.compile(r"database (table )?is locked|database schema is locked")
+_MISSING = re.compile(r"no such (table|column): (\S+)|has no column named (\S+)")
+_UNAVAILABLE = re.compile(
+    r"unable to open|readonly database|read-only|disk is full|disk I/O|not a database|malformed|is locked"
+)
+
+
+class Sqlite(Engine):
+    """Times are fixed-width text, writing begins with BEGIN IMMEDIATE, and there are no schemas."""
+
+    name = "sqlite"
+    default_now = "(strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))"
+
+    def check_schema(self, schema: str | None) -> None:
+        if schema is not None:
+            raise InvalidOption("schema", schema, "None on SQLite, which has no schemas: use a file for each tenant")
+
+    def check_ready(self) -> None:
+        (enforced,) = self.database.execute_sql("PRAGMA foreign_keys").fetchone()
+        if not enforced:
+            raise InvalidOption(
+                "database", self.database, "foreign keys switched on: SqliteDatabase(…, pragmas={'foreign_keys': 1})"
+            )
+
+    def write(self) -> AbstractContextManager[Any]:
+        return self.database.atomic(lock_type="IMMEDIATE")
+
+    def serialize(self, key: str) -> None:
+        """BEGIN IMMEDIATE has let nobody else in."""
+
+    def contains(self, column: Any, text: str) -> Expression:
+        return Expression(fn.INSTR(fn.LOWER(column), ascii_lower(text)), OP.GT, 0)
+
+    def bulk(self, target: Target) -> Bulk:
+        return SqliteBulk(self.database, target)
+
+    def to_column(self, instant: datetime) -> str:
+        return f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+    def from_column(self, value: str) -> datetime:
+        return datetime.fromisoformat(value[:-1]).replace(tzinfo=timezone.utc)
+
+    def is_transient(self, error: BaseException) -> bool:
+        return bool(_BUSY.search(str(error)))
+
+    def explain(self, error: BaseException) -> SignalsError | None:
+        text = str(error)
+        if missing := _MISSING.search(text):
+            return NotMigrated(
+                f"{missing[0]}: the tables are missing or older than the code; call store.migrate() "
+                "or run `signals-peewee migrate up`"
+            )
+        if _UNAVAILABLE.search(text):
+            return DatabaseUnavailable(f"SQLite file {str(self.database.database)!r}: {text}")
+        return None

@@ -1,0 +1,313 @@
+"""Every error that the library raises: one tree, so that a caller never has to know a driver's exception."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any
+
+__all__ = [
+    "ContextChanged",
+    "DatabaseAhead",
+    "DatabaseUnavailable",
+    "EditedStep",
+    "HistoryMismatch",
+    "HostsChanged",
+    "InvalidCursor",
+    "InvalidDependency",
+    "InvalidFilter",
+    "InvalidHosts",
+    "InvalidOption",
+    "InvalidScript",
+    "InvalidSignal",
+    "InvalidSource",
+    "IrreversibleStep",
+    "LateStep",
+    "LockTimeout",
+    "MigrationError",
+    "MissingDriver",
+    "MissingStep",
+    "NotFound",
+    "NotMigrated",
+    "OpenTransaction",
+    "Refused",
+    "SignalsError",
+    "StepFailed",
+    "TransactionEnded",
+    "UnfinishedStep",
+    "UnknownStep",
+]
+
+
+class SignalsError(Exception):
+    """The root of the tree: `except SignalsError` catches whatever the library raises on purpose."""
+
+
+class NotFound(SignalsError, LookupError):
+    """What was named does not exist, or belongs to another workspace, which reads the same.
+
+    Attributes:
+        field: what was looked for: "signal", "project", "workspace", …
+        value: the id or name that was given.
+        expected: what would have been found.
+    """
+
+    def __init__(self, field: str, value: object, expected: str | None = None) -> None:
+        self.field = field
+        self.value = value
+        self.expected = expected or f"the id of a {field} of this workspace"
+        super().__init__(f"{field} {shown(value)} was not found; expected {self.expected}")
+
+
+class Refused(SignalsError, ValueError):
+    """An input that was refused before anything was written.
+
+    Attributes:
+        field: the argument, column or document path that is at fault.
+        value: what was given.
+        expected: what would have been accepted.
+    """
+
+    def __init__(self, field: str, value: object, expected: str) -> None:
+        self.field = field
+        self.value = value
+        self.expected = expected
+        super().__init__(f"{field}: got {shown(value)}, expected {expected}")
+
+
+class InvalidSignal(Refused):
+    """A value that a signal, or something linked to it, cannot hold."""
+
+
+class InvalidFilter(Refused):
+    """A filter, sort, limit or include that does not exist or cannot be combined."""
+
+
+class InvalidCursor(Refused):
+    """A page cursor that is malformed, or was made for another filter, sort or workspace."""
+
+
+class InvalidHosts(Refused):
+    """A model that cannot play the role it was plugged into."""
+
+
+class InvalidOption(Refused):
+    """An argument of a store, a runner or a database URL that makes no sense."""
+
+
+class HostsChanged(InvalidHosts):
+    """The tables were built for other host models than the ones this store was given."""
+
+
+class DatabaseUnavailable(SignalsError, ConnectionError):
+    """The database could not be reached, opened or written: wrong URL, server down, read-only file, full disk."""
+
+
+class MissingDriver(SignalsError, ImportError):
+    """The Python driver of this database is not installed."""
+
+
+class NotMigrated(SignalsError, RuntimeError):
+    """The tables are missing or older than the code: call `store.migrate()`."""
+
+
+class MigrationError(SignalsError, RuntimeError):
+    """Something about migration scripts, their history or their running; its children say what."""
+
+
+class InvalidSource(MigrationError, ValueError):
+    """A source of steps that is missing, empty, unreadable or numbered twice.
+
+    Attributes:
+        source: the name of the source.
+        path: the folder, package or entry point that was looked at.
+    """
+
+    def __init__(self, source: str, path: str, problem: str) -> None:
+        self.source = source
+        self.path = path
+        super().__init__(f"source {source!r} ({path}): {problem}")
+
+
+class InvalidScript(MigrationError, ValueError):
+    """A script that cannot be read, parsed or run as a step.
+
+    Attributes:
+        step: "source:name" of the script.
+        path: its file.
+        line: where in the file, or None where that is unknown.
+    """
+
+    def __init__(self, step: str, path: str, line: int | None, problem: str) -> None:
+        self.step = step
+        self.path = path
+        self.line = line
+        super().__init__(f"step {step} ({path}{f':{line}' if line else ''}): {problem}")
+
+
+class InvalidDependency(MigrationError, LookupError):
+    """A `depends_on` that names no step, or steps that wait for each other.
+
+    Attributes:
+        step: "source:name" of a step that can never be reached.
+        depends_on: what it waits for.
+    """
+
+    def __init__(self, step: str, depends_on: tuple[str, ...], problem: str) -> None:
+        self.step = step
+        self.depends_on = depends_on
+        super().__init__(f"step {step} depends on {', '.join(depends_on)}: {problem}")
+
+
+class UnknownStep(MigrationError, LookupError):
+    """A step that was asked for by a name that fits none, or more than one.
+
+    Attributes:
+        step: the name that was given.
+    """
+
+    def __init__(self, step: str, expected: str) -> None:
+        self.step = step
+        super().__init__(f"step {step!r}: expected {expected}")
+
+
+class IrreversibleStep(MigrationError):
+    """A step that was to be reverted has no `down`; nothing was reverted.
+
+    Attributes:
+        step: "source:name".
+        path: its file.
+    """
+
+    def __init__(self, step: str, path: str) -> None:
+        self.step = step
+        self.path = path
+        super().__init__(f"step {step} ({path}) has no down(migrator, db), so nothing was reverted; write one")
+
+
+class HistoryMismatch(MigrationError):
+    """The scripts and what the database says was applied do not agree; nothing was run.
+
+    Attributes:
+        steps: "source:name" of each step concerned.
+    """
+
+    def __init__(self, steps: tuple[str, ...], problem: str) -> None:
+        self.steps = steps
+        super().__init__(problem)
+
+
+class EditedStep(HistoryMismatch):
+    """A script is no longer the one that was applied."""
+
+
+class MissingStep(HistoryMismatch):
+    """A step was applied whose script is gone."""
+
+
+class LateStep(HistoryMismatch):
+    """A step is pending although one with a higher number of the same source was applied."""
+
+
+class DatabaseAhead(HistoryMismatch):
+    """Newer code than this has changed the database."""
+
+
+class UnfinishedStep(HistoryMismatch):
+    """A step was begun and neither finished nor rolled back, so only a person can tell what it left."""
+
+
+class ContextChanged(HistoryMismatch):
+    """A source gets another context than the one its applied steps were given.
+
+    Attributes:
+        source: the name of the source.
+        key: the first key that differs.
+        recorded: what that key stood for when the steps were applied; None where it was not there.
+        present: what it stands for now; None where it is not there.
+    """
+
+    def __init__(self, source: str, key: str, recorded: Any, present: Any, problem: str) -> None:
+        self.source = source
+        self.key = key
+        self.recorded = recorded
+        self.present = present
+        super().__init__((), problem)
+
+
+class OpenTransaction(MigrationError):
+    """The runner was called inside a transaction, which the steps would have become a part of."""
+
+
+class LockTimeout(MigrationError, TimeoutError):
+    """Another run did not end, or another session did not let go of a table, in time.
+
+    Attributes:
+        waited: seconds.
+        holder: who holds it, where that can be known.
+    """
+
+    def __init__(self, what: str, waited: float, holder: str | None) -> None:
+        self.waited = waited
+        self.holder = holder
+        known = f"; held by {holder}" if holder else ""
+        super().__init__(f"{what} was not free within {waited:g} s{known}; nothing is left half done, so run it again")
+
+
+class StepFailed(MigrationError):
+    """A step raised an error, or left something behind that must not stay.
+
+    Attributes:
+        step: "source:name".
+        direction: "up" or "down".
+        path: its file.
+        line: the line of the file that was being executed, or None.
+        statement: the statement that failed, or None where the error came from elsewhere.
+        rolled_back: whether everything that the step had done is undone.
+    """
+
+    def __init__(
+        self,
+        step: str,
+        problem: str,
+        *,
+        direction: str,
+        path: str,
+        line: int | None,
+        statement: str | None,
+        rolled_back: bool,
+        next_action: str,
+    ) -> None:
+        self.step = step
+        self.direction = direction
+        self.path = path
+        self.line = line
+        self.statement = statement
+        self.rolled_back = rolled_back
+        where = f"{path}:{line}" if line else path
+        sql = f" in {statement!r}" if statement else ""
+        undone = "everything it had done was rolled back" if rolled_back else "what it had done before stays"
+        super().__init__(f"step {step} failed in {direction}() at {where}: {problem}{sql}; {undone}; {next_action}")
+
+
+class TransactionEnded(StepFailed):
+    """An atomic step ended the transaction it was given, so it could not be recorded together with its change."""
+
+
+class _Shown(reprlib.Repr):
+    """Short, and never deeper than it needs to be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 80
+        self.maxlevel = 3
+
+    def repr_int(self, x: int, level: int) -> str:
+        return super().repr_int(x, level) if x.bit_length() < 1000 else f"<an integer of {x.bit_length()} bits>"
+
+
+def shown(value: object) -> str:
+    """Return `value` as a message shows it: its repr, cut where it is long or deep."""
+    return _SHOWN.repr(value)
+
+
+_SHOWN = _Shown()

@@ -1,0 +1,146 @@
+"""Which JSON documents hang on a signal, and which can both databases store?"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, TypedDict
+
+from ..errors import InvalidSignal
+from .texts import check_text, repaired_text
+
+MAX_DEPTH = 200
+
+
+class SourceMetadata(TypedDict, total=False):
+    """Where a signal came from. Unknown keys are kept; the known ones keep the spelling of the original system."""
+
+    sourceUrl: str
+    sourceName: str
+    externalId: str
+    webhookId: str
+    webhookName: str
+    videoUrl: str
+    videoPlatform: str
+    videoTimestamp: str
+    channelId: str
+    channelName: str
+    messageTs: str
+    threadTs: str
+    ticketId: str
+    ticketStatus: str
+    customerEmail: str
+    interviewDate: str
+    interviewee: str
+    rawPayload: Any
+
+
+class ProjectMatch(TypedDict, total=False):
+    """A project that a classifier proposed."""
+
+    projectId: str
+    projectName: str
+    confidence: float
+    matchReason: str
+
+
+class AIClassification(TypedDict, total=False):
+    """What a classifier said of a signal."""
+
+    classifiedAt: str
+    projectMatches: list[ProjectMatch]
+    isNewInitiative: bool
+    suggestedInitiativeName: str
+    clusterId: str
+    clusterName: str
+
+
+def encode(field: str, value: object) -> str:
+    """Return a document as JSON text.
+
+    Raises:
+        InvalidSignal: it is not an object, or something in it cannot be stored; the error gives the path to it.
+    """
+    if not isinstance(value, dict):
+        raise InvalidSignal(field, value, "a dict, stored as a JSON object")
+    return encode_json(field, value)
+
+
+def encode_json(field: str, value: object) -> str:
+    """Return anything that JSON can hold as text; see `encode`."""
+    try:
+        plain = _plain_keys(value)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")) if plain else ""
+    except (TypeError, ValueError, RecursionError):
+        plain = False
+    if plain and _encodable(text) and "\\u0000" not in text:
+        return text
+    checked = _checked(field, value, 1, repair=False)
+    return json.dumps(checked, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def repaired_document(field: str, value: object) -> dict[str, Any]:
+    """Return a copy in which unstorable characters are U+FFFD, and NaN and infinities are null.
+
+    Raises:
+        InvalidSignal: something in it is no JSON at all, or nested too deeply.
+    """
+    if not isinstance(value, dict):
+        raise InvalidSignal(field, value, "a dict, stored as a JSON object")
+    copy: dict[str, Any] = _checked(field, value, 1, repair=True)
+    return copy
+
+
+def _plain_keys(value: object, depth: int = 1) -> bool:
+    if depth > MAX_DEPTH:
+        return False
+    if isinstance(value, dict):
+        return all(
+            type(key) is str and (type(item) is str or _plain_keys(item, depth + 1)) for key, item in value.items()
+        )
+    if isinstance(value, (list, tuple)):
+        return all(type(item) is str or _plain_keys(item, depth + 1) for item in value)
+    return True
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _checked(path: str, value: Any, depth: int, *, repair: bool) -> Any:
+    if depth > MAX_DEPTH:
+        raise InvalidSignal(path, value, f"a document of at most {MAX_DEPTH} levels")
+    if isinstance(value, dict):
+        return {
+            _text(f"{path} key", key, repair): _checked(f"{path}.{key}", item, depth + 1, repair=repair)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_checked(f"{path}[{at}]", item, depth + 1, repair=repair) for at, item in enumerate(value)]
+    if isinstance(value, str):
+        return _text(path, value, repair)
+    if isinstance(value, float) and not math.isfinite(value):
+        if repair:
+            return None
+        raise InvalidSignal(path, value, "a finite number")
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int):
+        return _number(path, value)
+    raise InvalidSignal(path, value, "what JSON can hold: text, number, true, false, null, list or dict")
+
+
+def _text(path: str, value: Any, repair: bool) -> str:
+    return repaired_text(value) if repair and isinstance(value, str) else check_text(path, value)
+
+
+def _number(path: str, value: int) -> int:
+    try:
+        str(value)
+    except ValueError as error:
+        raise InvalidSignal(path, f"an integer of {value.bit_length()} bits", "one that Python can print") from error
+    return value

@@ -1,0 +1,105 @@
+"""Which tables does the service that embeds the library bring itself?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import (
+    AutoField,
+    CharField,
+    CompositeKey,
+    Database,
+    Field,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+    UUIDField,
+)
+
+from ..engine import plain_database
+from ..errors import InvalidHosts, InvalidOption
+
+ROLES = ("workspace", "user", "project", "inbox_item")
+_KEYS = (TextField, CharField, AutoField, IntegerField, UUIDField)
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The host's own Peewee models, by the role that each plays. A role left out gets a table of the library.
+
+    Args:
+        workspace: tenants.
+        user: who links signals.
+        project: what signals inform.
+        inbox_item: the queue in front of signals.
+        project_workspace: the key (or its name) from the project to its workspace, where the project has several keys
+            to the workspace model. A plugged project with none is shared between all workspaces.
+    """
+
+    workspace: type[Model] | None = None
+    user: type[Model] | None = None
+    project: type[Model] | None = None
+    inbox_item: type[Model] | None = None
+    project_workspace: Field | str | None = None
+
+    def plugged(self) -> dict[str, type[Model]]:
+        """Return the models that the host plugged in, by role."""
+        models = {name: getattr(self, name) for name in ROLES}
+        return {name: model for name, model in models.items() if model is not None}
+
+
+def check_hosts(hosts: Hosts, database: Database) -> None:
+    """Refuse what cannot play its role.
+
+    Raises:
+        InvalidHosts: not a model, no single-column key of type text, integer or UUID, or on another database.
+    """
+    for name, model in hosts.plugged().items():
+        if not (isinstance(model, type) and issubclass(model, Model)):
+            raise InvalidHosts(name, model, "a Peewee model class")
+        key = leaf_key(model)
+        if not isinstance(key, _KEYS):
+            raise InvalidHosts(
+                name, model, "a model with a single-column key of type text, integer, big integer or UUID"
+            )
+        if not _is_on(model, database):
+            raise InvalidHosts(name, model, "a model bound to the store's own database")
+
+
+def _is_on(model: type[Model], database: Database) -> bool:
+    try:
+        return plain_database(model._meta.database) is database
+    except InvalidOption:
+        return False
+
+
+def leaf_key(model: type[Model]) -> Any:
+    """Return the field that gives the type of a model's key: of a key that is a foreign key, the one it points at."""
+    key: Any = model._meta.primary_key
+    while isinstance(key, ForeignKeyField):
+        key = key.rel_field
+    return None if isinstance(key, CompositeKey) or key is False else key
+
+
+def project_workspace(hosts: Hosts, project: type[Model], workspace: type[Model]) -> str | None:
+    """Return the name of the project's key to its workspace, or None where projects are shared.
+
+    Raises:
+        InvalidHosts: the named one is no such key, or there are several and none is named.
+    """
+    keys = {
+        name: key
+        for name, key in project._meta.fields.items()
+        if isinstance(key, ForeignKeyField) and key.rel_model is workspace
+    }
+    named = hosts.project_workspace
+    if named is not None:
+        name = named if isinstance(named, str) else named.name
+        if name not in keys:
+            raise InvalidHosts("project_workspace", named, f"a key of {project.__name__} to the workspace model")
+        return str(name)
+    if len(keys) > 1:
+        raise InvalidHosts("project_workspace", None, f"one of {', '.join(sorted(keys))}: the project has several")
+    return next(iter(keys), None)
