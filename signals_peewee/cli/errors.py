@@ -1,0 +1,36 @@
+"""What can be wrong with a file, or with the way it was asked for? One line each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import Refused
+
+
+class BadFile(Refused):
+    """A file that cannot be read as CSV, or a column that it does not have.
+
+    Attributes:
+        value: the path.
+        expected: what is wrong with it, as a sentence's end.
+    """
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        super().__init__("file", str(path), problem)
+        self.args = (f"{path}: {problem}",)
+
+
+class BadArgument(Refused):
+    """A flag whose value makes no sense.
+
+    Attributes:
+        field: the flag.
+    """
+
+    def __init__(self, flag: str, value: object, expected: str) -> None:
+        super().__init__(flag, value, expected)
+        self.args = (f"{flag} {value}: expected {expected}",)
+
+
+class Interrupted(Exception):
+    """Ctrl-C, with what to say about what was kept."""

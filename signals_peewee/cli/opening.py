@@ -1,0 +1,79 @@
+"""Which store and which workspace do the flags mean?"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ..errors import DatabaseUnavailable
+from ..schema import Hosts
+from ..store import SignalStore, open_store
+from ..store.store import DEFAULT_URL
+from .errors import BadArgument
+
+
+def opened(flags: Namespace, *, migrate: bool = False, create: bool = False) -> SignalStore:
+    """Return the store that `--database`, `--schema` and `--hosts` mean.
+
+    Args:
+        migrate: apply the steps that are pending.
+        create: make the SQLite file where there is none; a command that only reads must not.
+
+    Raises:
+        BadArgument: `--hosts` names nothing that is one.
+        DatabaseUnavailable: there is no such file, or the database cannot be reached.
+    """
+    hosts = hosts_named(flags.hosts) if flags.hosts else None
+    if not create and hosts is None:
+        _check_exists(database_of(flags))
+    return open_store(flags.database, hosts=hosts, schema=flags.schema, migrate=migrate)
+
+
+def database_of(flags: Namespace) -> str:
+    """Return the URL that `open_store` opens for these flags."""
+    return flags.database or os.environ.get("DATABASE_URL") or DEFAULT_URL
+
+
+def _check_exists(url: str) -> None:
+    parts = urlsplit(url)
+    file = unquote(parts.path)[1:]
+    if parts.scheme.startswith("sqlite") and not parts.netloc and file and file != ":memory:":
+        path = Path(file)
+        if not path.exists():
+            raise DatabaseUnavailable(f"there is no SQLite file {path}: name one with --database, or run `migrate`")
+
+
+def hosts_named(name: str) -> Hosts:
+    """Return the Hosts object at `module:NAME`; a dict of models by role will do.
+
+    Raises:
+        BadArgument: there is no such module or name, or it is something else.
+    """
+    module_name, _, attribute = name.partition(":")
+    if not module_name or not attribute:
+        raise BadArgument("--hosts", name, "module:NAME, for example app.models:HOSTS")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)  # where a module that is named on a command line is looked for everywhere else
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:  # whatever a module of the host's raises
+        raise BadArgument(
+            "--hosts", name, f"a module that can be imported ({type(error).__name__}: {error})"
+        ) from error
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise BadArgument("--hosts", name, f"a name that {module_name} has")
+        found = getattr(found, part)
+    try:
+        hosts = Hosts(**found) if isinstance(found, Mapping) else found
+    except TypeError as error:
+        raise BadArgument("--hosts", name, f"models by role: workspace, user, project, inbox_item ({error})") from error
+    if not isinstance(hosts, Hosts):
+        raise BadArgument("--hosts", name, f"a Hosts object, or a dict of models by role, not {type(hosts).__name__}")
+    return hosts
