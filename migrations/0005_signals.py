@@ -68,8 +68,8 @@ def up(migrator, db):
     Signal.create_table(safe=False)
 
     def index(name, *columns, unique=False, where=None):
-        columns = [SQL(column) for column in columns]
-        db.execute(ModelIndex(Signal, columns, unique=unique, safe=False, where=where and SQL(where), name=name))
+        parts = [SQL(column) for column in columns]
+        db.execute(ModelIndex(Signal, parts, unique=unique, safe=False, where=where and SQL(where), name=name))
 
     newest = ("created_at DESC", "id DESC")
     index("signals_workspace_status_idx", "workspace_id", "status", *newest)

@@ -60,8 +60,8 @@ def up(migrator, db):
     SignalProject.create_table(safe=False)
 
     def index(name, *columns, unique=False):
-        columns = [SQL(column) for column in columns]
-        db.execute(ModelIndex(SignalProject, columns, unique=unique, safe=False, name=name))
+        parts = [SQL(column) for column in columns]
+        db.execute(ModelIndex(SignalProject, parts, unique=unique, safe=False, name=name))
 
     index("signal_projects_signal_project_key", "signal_id", "project_id", unique=True)
     index("signal_projects_project_idx", "project_id", "linked_at DESC", "id DESC")

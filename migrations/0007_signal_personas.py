@@ -44,8 +44,8 @@ def up(migrator, db):
     SignalPersona.create_table(safe=False)
 
     def index(name, *columns, unique=False):
-        columns = [SQL(column) for column in columns]
-        db.execute(ModelIndex(SignalPersona, columns, unique=unique, safe=False, name=name))
+        parts = [SQL(column) for column in columns]
+        db.execute(ModelIndex(SignalPersona, parts, unique=unique, safe=False, name=name))
 
     index("signal_personas_signal_persona_key", "signal_id", "persona_id", unique=True)
     index("signal_personas_persona_idx", "persona_id", "linked_at DESC", "id DESC")

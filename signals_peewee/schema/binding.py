@@ -74,7 +74,8 @@ def role(name: str, **options: Any) -> Any:
 
     No class can be called "signals_peewee:user", and the key leaves Peewee's list of waiting ones: none captures it.
     """
-    key = DeferredForeignKey(_PREFIX + name, **{"index": False, "backref": "+", **options})
+    options = {"index": False, "backref": "+", **options}
+    key = DeferredForeignKey(_PREFIX + name, **options)
     DeferredForeignKey._unresolved.discard(key)  # type: ignore[attr-defined]  # it waits for a store, not for a class
     return key
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, TypedDict
 
 from ..errors import InvalidSignal
 from .texts import check_text, repaired_text
 
 MAX_DEPTH = 200
+EXPONENT_FROM = 1e16
+"""From here on Python writes a float as 5.2e+16, which jsonb keeps as the integer of those digits, another number."""
 
 
 class SourceMetadata(TypedDict, total=False):
@@ -63,20 +66,25 @@ def encode(field: str, value: object) -> str:
     """
     if not isinstance(value, dict):
         raise InvalidSignal(field, value, "a dict, stored as a JSON object")
-    return encode_json(field, value)
+    return _plain(value) or _dumps(_checked(field, value, 1, repair=False))
 
 
-def encode_json(field: str, value: object) -> str:
-    """Return anything that JSON can hold as text; see `encode`."""
+def check_json(field: str, value: Any) -> Any:
+    """Return anything that JSON can hold, as both databases store it; see `encode`."""
+    return _checked(field, value, 1, repair=False) if _plain(value) is None else value
+
+
+def _plain(value: object) -> str | None:
+    """The text of what can plainly be stored; None where each part has to be looked at."""
     try:
-        plain = _plain_keys(value)
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")) if plain else ""
+        text = _dumps(value) if _plain_keys(value) else None
+        return text if text is not None and text.encode() and "\\u0000" not in text else None
     except (TypeError, ValueError, RecursionError):
-        plain = False
-    if plain and _encodable(text) and "\\u0000" not in text:
-        return text
-    checked = _checked(field, value, 1, repair=False)
-    return json.dumps(checked, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return None
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def repaired_document(field: str, value: object) -> dict[str, Any]:
@@ -95,20 +103,14 @@ def _plain_keys(value: object, depth: int = 1) -> bool:
     if depth > MAX_DEPTH:
         return False
     if isinstance(value, dict):
-        return all(
-            type(key) is str and (type(item) is str or _plain_keys(item, depth + 1)) for key, item in value.items()
-        )
+        return all(type(key) is str for key in value) and _plain_items(value.values(), depth)
     if isinstance(value, (list, tuple)):
-        return all(type(item) is str or _plain_keys(item, depth + 1) for item in value)
-    return True
+        return _plain_items(value, depth)
+    return not isinstance(value, float) or -EXPONENT_FROM < value < EXPONENT_FROM
 
 
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _plain_items(items: Iterable[object], depth: int) -> bool:
+    return all(type(item) is str or _plain_keys(item, depth + 1) for item in items)
 
 
 def _checked(path: str, value: Any, depth: int, *, repair: bool) -> Any:
@@ -127,6 +129,8 @@ def _checked(path: str, value: Any, depth: int, *, repair: bool) -> Any:
         if repair:
             return None
         raise InvalidSignal(path, value, "a finite number")
+    if isinstance(value, float) and abs(value) >= EXPONENT_FROM:
+        return int(value)
     if value is None or isinstance(value, (bool, float)):
         return value
     if isinstance(value, int):

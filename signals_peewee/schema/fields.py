@@ -26,6 +26,7 @@ class Typed(Generic[T]):
 
     if TYPE_CHECKING:
 
+        def __new__(cls, *arguments: Any, **options: Any) -> Self: ...
         @overload
         def __get__(self, instance: None, owner: Any) -> Self: ...
         @overload
@@ -59,16 +60,6 @@ def check_time(field: str, value: object) -> datetime:
     return instant
 
 
-class IdField(Typed[str], TextField):
-    """A key of 21 characters, made by the store's own maker of keys."""
-
-    def bind(self, model: Any, name: str, set_attribute: bool = True) -> None:
-        make = getattr(model._meta, "new_ids", None)
-        if make is not None:
-            self.default = lambda: make(1)[0]
-        super().bind(model, name, set_attribute)
-
-
 class WordsField(Typed[T], TextField):
     """A text that both databases can store."""
 
@@ -80,6 +71,16 @@ class WordsField(Typed[T], TextField):
         if value is None or isinstance(value, Node):
             return value
         return check_text(self.name, value, max_length=self.max_length)
+
+
+class IdField(WordsField[str]):
+    """A key of 21 characters, made by the store's own maker of keys."""
+
+    def bind(self, model: Any, name: str, set_attribute: bool = True) -> None:
+        make = getattr(model._meta, "new_ids", None)
+        if make is not None:
+            self.default = lambda: make(1)[0]
+        super().bind(model, name, set_attribute)
 
 
 class TimeField(Typed[T], InstantField):
@@ -134,8 +135,8 @@ class DocumentField(Typed[T], JSONField):
     def db_value(self, value: Any) -> Any:
         # Peewee converts the other side of a comparison with a path here too, so it need not be an object.
         if value is not None and not isinstance(value, Node):
-            documents.encode_json(self.name, value)
-        return super().db_value(value)
+            value = documents.check_json(self.name, value)
+        return super().db_value(value)  # type: ignore[no-untyped-call]
 
 
 def check_confidence(field: str, value: object) -> float:
