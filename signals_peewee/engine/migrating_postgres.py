@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from peewee import DatabaseError, Entity, InterfaceError
@@ -75,7 +75,7 @@ class MigratingPostgres(Migrating):
             holder = _people(self.database.execute_sql(_HOLDER, (key,)).fetchall())
             raise LockTimeout(f"the migration lock of {table!r}", wait, holder)
         try:
-            with self._settings(self._orphans_end_soon()):
+            with self._orphans_ended():
                 yield lambda: bool(self._one(_HELD, key))
         finally:
             self._unlock(key)
@@ -140,19 +140,19 @@ class MigratingPostgres(Migrating):
             self._set(name, value)
 
     @contextmanager
-    def _settings(self, settings: Mapping[str, str]) -> Iterator[None]:
-        before = {name: self._one("SELECT current_setting(%s)", name) for name in settings}
+    def _orphans_ended(self) -> Iterator[None]:
+        """See to it that a statement whose client was killed does not go on, and change what nobody will record."""
+        name = "client_connection_check_interval"
+        if (self.database.server_version or 0) < 140000:
+            yield
+            return
+        before = self._one("SELECT current_setting(%s)", name)
+        with suppress(DatabaseError):  # a server on Windows refuses it
+            self._set(name, "1s")
         try:
-            for name, value in settings.items():
-                self._set(name, value)
             yield
         finally:
-            self._restore(before)
-
-    def _orphans_end_soon(self) -> dict[str, str]:
-        """A statement whose client was killed is not to go on, and change what nobody will record."""
-        known = (self.database.server_version or 0) >= 140000
-        return {"client_connection_check_interval": "1s"} if known else {}
+            self._restore({name: before})
 
     def _path_from(self, schema: str | None, path: str) -> str:
         if schema is None:

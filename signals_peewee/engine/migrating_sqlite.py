@@ -15,6 +15,7 @@ from .filelock import file_lock
 from .migrating import Guard, Held, Migrating, TransactionState
 from .statements import ending, sqlite_statements
 
+_BUSY = re.compile(r"database is locked")
 _NO_TABLE = re.compile(r"no such table")
 
 
@@ -32,7 +33,8 @@ class MigratingSqlite(Migrating):
         return bool(_NO_TABLE.search(str(error)))
 
     def is_busy(self, error: BaseException) -> bool:
-        return isinstance(error, OperationalError) and self.engine.is_transient(error)
+        # "database table is locked" is what a step does to itself, with a cursor that it did not read to the end.
+        return isinstance(error, OperationalError) and _BUSY.search(str(error)) is not None
 
     @contextmanager
     def exclusively(self, *, table: str, schema: str | None, wait: float, stepwise: bool) -> Iterator[Held]:

@@ -1,0 +1,214 @@
+"""How is a step tried once, so that its change and its row in the history come together or not at all?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import AbstractContextManager, suppress
+from typing import Literal, NamedTuple
+
+from peewee import PeeweeException
+
+from ..engine.migrating import Guard, Held, Migrating
+from ..errors import MigrationError
+from .failure import Busy, Ended, Left, failure_of
+from .history import History, State, Tail
+from .scripts import Script
+from .statements import Failures, watched
+
+_MARK = "signals_peewee_step"
+
+
+class Job(NamedTuple):
+    """One step in one direction.
+
+    Attributes:
+        step: the step.
+        direction: the direction.
+        change: runs it.
+        begin: records it as begun.
+        finish: records it as done, after so many seconds.
+        begun: the state of its row in between.
+        done: the state of its row in the end; None where it has none then.
+    """
+
+    step: Script
+    direction: Literal["up", "down"]
+    change: Callable[[], object]
+    begin: Callable[[], None]
+    finish: Callable[[float], None]
+    begun: State
+    done: State | None
+
+
+class Limits(NamedTuple):
+    """How long a run waits, in seconds: for what it needs in all, and for the locks of one statement."""
+
+    lock_wait: float
+    lock_timeout: float
+
+
+class Attempt:
+    """Tries steps, one at a time.
+
+    Args:
+        migrating: what the engine does around a step.
+        history: where steps are recorded.
+        schema: where unqualified names are looked for first.
+        limits: how long it may wait.
+        held: tells whether the lock is still ours.
+    """
+
+    def __init__(
+        self, migrating: Migrating, history: History, *, schema: str | None, limits: Limits, held: Held
+    ) -> None:
+        self._migrating = migrating
+        self._history = history
+        self._schema = schema
+        self._limits = limits
+        self._held = held
+
+    def atomic(self, job: Job, tail: Tail) -> bool:
+        """Change and row in one transaction; False, with nothing done, where the history does not end in `tail`.
+
+        The row is written first, as begun: if the change commits, that much is known of it, whatever happens then.
+
+        Raises:
+            Busy: it can be tried again.
+            StepFailed: it cannot.
+        """
+        begun = False
+        with self._around(job) as guard, watched(self._migrating.database) as failures:
+            try:
+                with guard():
+                    if not self._is_next(job, tail):
+                        return False
+                    job.begin()
+                    begun = True
+                    job.finish(self._marked(job.change))
+            except Exception as error:
+                if begun:
+                    raise self._failure(job, error, failures) from _origin(error)
+                if self._migrating.is_busy(error):
+                    raise Busy(error) from error
+                raise
+        return True
+
+    def open(self, job: Job, tail: Tail) -> bool:
+        """The change by itself, between a transaction that records it as begun and one that records it as done.
+
+        Raises:
+            Busy: it was not begun, and can be tried again.
+            StepFailed: it was begun, and only a person can tell what it left.
+        """
+        write = self._migrating.engine.write
+        with self._around(job) as guard, watched(self._migrating.database) as failures:
+            if not self._begun(job, tail, write):
+                return False
+            started = time.monotonic()
+            try:
+                with guard():
+                    _run(job.change)
+                    self._refuse_open_transaction()
+            except Exception as error:
+                with suppress(PeeweeException):
+                    self._end_transaction()
+                raise failure_of(job.step, job.direction, error, failures, left="something") from error
+            with write():
+                job.finish(time.monotonic() - started)
+        return True
+
+    def _begun(self, job: Job, tail: Tail, write: Callable[[], AbstractContextManager[object]]) -> bool:
+        try:
+            with write():
+                if not self._is_next(job, tail):
+                    return False
+                job.begin()
+        except PeeweeException as error:
+            if self._migrating.is_busy(error):
+                raise Busy(error) from error
+            raise
+        return True
+
+    def _around(self, job: Job) -> AbstractContextManager[Guard]:
+        return self._migrating.around_step(
+            atomic=job.step.outline.atomic,
+            schema=self._schema,
+            wait=self._limits.lock_wait,
+            lock_timeout=self._limits.lock_timeout,
+        )
+
+    def _is_next(self, job: Job, tail: Tail) -> bool:
+        if not self._held():
+            raise MigrationError(
+                f"step {job.step.id} was not begun: the session that runs it does not hold the migration lock; a "
+                "proxy that pools transactions (pgbouncer) stands between: give the runner a direct connection"
+            )
+        return self._history.tail() == tail
+
+    def _marked(self, change: Callable[[], object]) -> float:
+        """Run the change behind a savepoint, which goes with the transaction even where another one is begun after."""
+        database, started = self._migrating.database, time.monotonic()
+        database.execute_sql(f"SAVEPOINT {_MARK}")
+        try:
+            _run(change)
+        except Exception as error:
+            if self._migrating.transaction_state() == "none":
+                self._reopen()
+                raise Ended("none") from error
+            raise
+        if (state := self._migrating.transaction_state()) == "none":
+            self._reopen()
+            raise Ended(state)
+        try:
+            database.execute_sql(f"RELEASE SAVEPOINT {_MARK}")
+        except PeeweeException as error:
+            raise Ended(state) from (error if state == "lost" else None)
+        return time.monotonic() - started
+
+    def _reopen(self) -> None:
+        """Give Peewee a transaction to roll back, because on SQLite it fails where there is none."""
+        with suppress(PeeweeException):
+            self._migrating.database.begin()
+
+    def _failure(self, job: Job, error: BaseException, failures: Failures) -> Exception:
+        """Find out what a change left that did not come to its end."""
+        outside = isinstance(error, Ended) and error.state == "none"
+        left = self._left(job)
+        if left == "nothing" and not isinstance(error, Ended) and self._migrating.is_busy(error):
+            return Busy(error)
+        if left == "nothing" and outside:
+            # It rolled back, and whatever it did after that went into the database at once.
+            with suppress(PeeweeException), self._migrating.engine.write():
+                job.begin()
+            left = "something"
+        return failure_of(job.step, job.direction, error, failures, left=left)
+
+    def _left(self, job: Job) -> Left:
+        with suppress(PeeweeException):
+            state = self._history.state(job.step)
+            if state == job.begun:
+                return "something"
+            if state == job.done:
+                return "everything"
+        return "nothing"
+
+    def _refuse_open_transaction(self) -> None:
+        if self._migrating.transaction_state() in ("open", "aborted"):
+            raise Ended("open")
+
+    def _end_transaction(self) -> None:
+        if self._migrating.transaction_state() in ("open", "aborted"):
+            self._migrating.database.rollback()
+
+
+def _origin(error: BaseException) -> BaseException | None:
+    return error.__cause__ if isinstance(error, Ended) else error
+
+
+def _run(change: Callable[[], object]) -> None:
+    result = change()
+    if isinstance(result, (Awaitable, Generator)):
+        if isinstance(result, (Coroutine, Generator)):
+            result.close()
+        raise TypeError("it is a coroutine or a generator, whose body nobody runs; make it an ordinary function")

@@ -1,0 +1,86 @@
+"""How did a step fail, what is left of it, and what is to be done?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..engine.migrating import TransactionState
+from ..errors import StepFailed, TransactionEnded
+from .scripts import Script, line_in
+from .statements import Failures
+
+Left = Literal["nothing", "something", "everything"]
+"""What is in the database of a step that failed."""
+
+
+class Busy(Exception):  # a signal between two functions, not an error that anybody sees
+    """What the step needed was held by another session; it was rolled back and can be tried again."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class Ended(Exception):
+    """An atomic step came back without the transaction it was given.
+
+    Attributes:
+        state: what it came back in: "none": outside of any transaction; "open": in another one; "aborted": in one that
+            can only be rolled back.
+    """
+
+    def __init__(self, state: TransactionState) -> None:
+        self.state = state
+
+
+def failure_of(step: Script, direction: str, error: BaseException, failures: Failures, *, left: Left) -> StepFailed:
+    """Return the error that says all that is known.
+
+    Args:
+        step: which step.
+        direction: "up" or "down".
+        error: what ended it.
+        failures: the statements that failed meanwhile.
+        left: what is left of it.
+    """
+    cause = _cause(error, failures)
+    ended = (left == "something" and step.outline.atomic) or (isinstance(error, Ended) and error.state != "aborted")
+    kind = TransactionEnded if ended else StepFailed
+    return kind(
+        step.id,
+        _problem(error, cause),
+        direction=direction,
+        path=step.path,
+        line=line_in(step.path, cause) if cause else None,
+        statement=failures.behind(cause),
+        rolled_back=left == "nothing",
+        next_action=_next(step, left),
+    )
+
+
+def _cause(error: BaseException, failures: Failures) -> BaseException | None:
+    if not isinstance(error, Ended):
+        return error
+    if error.state == "aborted" and (first := failures.first()):
+        return first[0]
+    return error.__cause__
+
+
+def _problem(error: BaseException, cause: BaseException | None) -> str:
+    said = f"{type(cause).__name__}: {str(cause).strip()}" if cause else ""
+    if not isinstance(error, Ended):
+        return said
+    if error.state == "aborted":
+        return f"it went on after a statement had failed, which aborts a transaction ({said})"
+    ended = "it committed or rolled back the transaction that was to hold its change and its row in the history"
+    return f"{ended} ({said})" if said else ended
+
+
+def _next(step: Script, left: Left) -> str:
+    if left == "nothing":
+        return "correct it and run it again"
+    if left == "everything":
+        return "it failed after its transaction was committed, so nothing of it is missing, and the history says so"
+    return (
+        f"look at what it left, then call runner.repair({step.id!r}, 'retry') to let it run again, or "
+        f"runner.repair({step.id!r}, 'done') once you finished it by hand"
+    )

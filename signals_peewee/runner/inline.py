@@ -1,0 +1,87 @@
+"""How does a service write its steps in the code that calls the runner?"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import InvalidOption
+from .outline import Outline, is_step_id
+from .scripts import Function, Functions, Script, normalised
+from .sources import checked_name, in_order
+
+
+@dataclass(frozen=True)
+class InlineStep:
+    """A step that is not a file.
+
+    Args:
+        up: a function of (migrator, db); its docstring is the description, its name the step's name.
+        down: its reverse, or None.
+        atomic: run it in one transaction.
+        depends_on: "source:name" of steps of other sources that come before it.
+    """
+
+    up: Function
+    down: Function | None = None
+    atomic: bool = True
+    depends_on: Sequence[str] = ()
+
+
+class InlineSource:
+    """Steps in the order of a list, for tests and for services too small for a folder.
+
+    Args:
+        name: what its steps are recorded under, for ever.
+        steps: functions of (migrator, db), or InlineSteps; new ones go to the end of the list.
+    """
+
+    def __init__(self, name: str, steps: Sequence[Function | InlineStep]) -> None:
+        self.name = checked_name(name)
+        self.steps = tuple(step if isinstance(step, InlineStep) else InlineStep(step) for step in steps)
+        for step in self.steps:
+            _check(step)
+
+    def scripts(self) -> Sequence[Script]:
+        """Return the steps, named after their place and their function: `0001_create_users`."""
+        steps = enumerate(self.steps, 1)
+        return in_order(self.name, "inline", (InlineScript(self.name, number, step) for number, step in steps))
+
+
+class InlineScript(Script):
+    """A step that is an InlineStep."""
+
+    def __init__(self, source: str, number: int, step: InlineStep) -> None:
+        self.step = step
+        name = f"{number:04d}_{getattr(step.up, '__name__', type(step.up).__name__).strip('<>')}"
+        code = getattr(inspect.unwrap(step.up), "__code__", None)
+        super().__init__(source, name, number, code.co_filename if code else "inline")
+
+    def read_outline(self) -> Outline:
+        """Return what the InlineStep says."""
+        step = self.step
+        description = inspect.getdoc(step.up) if inspect.isroutine(step.up) else None
+        return Outline(description or "", step.atomic, tuple(step.depends_on), step.down is not None)
+
+    def read_checksum(self) -> str:
+        """Return the hash of the functions' text; "" where Python cannot show it, in a program without sources."""
+        functions = (self.step.up, self.step.down)
+        try:
+            texts = [textwrap.dedent(inspect.getsource(part)) for part in functions if part is not None]
+        except (OSError, TypeError):
+            return ""
+        return hashlib.sha256(b"".join(normalised(text.encode()) for text in texts)).hexdigest()
+
+    def load(self) -> Functions:
+        """Return its functions."""
+        return Functions(self.step.up, self.step.down)
+
+
+def _check(step: InlineStep) -> None:
+    if not callable(step.up) or not (step.down is None or callable(step.down)):
+        raise InvalidOption("steps", step, "functions of (migrator, db), or InlineSteps of such")
+    if isinstance(step.depends_on, str) or not all(is_step_id(item) for item in step.depends_on):
+        raise InvalidOption("depends_on", step.depends_on, 'a list of "source:name"')

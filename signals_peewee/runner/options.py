@@ -1,0 +1,73 @@
+"""Do the arguments of a runner make sense?"""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Literal, NamedTuple
+
+from ..errors import InvalidOption
+from .attempt import Limits
+
+OutOfOrder = Literal["error", "warn", "allow"]
+OnAhead = Literal["warn", "error"]
+
+
+class Policies(NamedTuple):
+    """What to do where scripts and history differ in a way that may be meant."""
+
+    out_of_order: OutOfOrder
+    on_ahead: OnAhead
+
+
+def checked_policies(out_of_order: OutOfOrder, on_ahead: OnAhead) -> Policies:
+    """Return the policies.
+
+    Raises:
+        InvalidOption: one of them is none.
+    """
+    check("out_of_order", out_of_order, out_of_order in ("error", "warn", "allow"), "'error', 'warn' or 'allow'")
+    check("on_ahead", on_ahead, on_ahead in ("warn", "error"), "'warn' or 'error'")
+    return Policies(out_of_order, on_ahead)
+
+
+def checked_limits(lock_wait: float, lock_timeout: float) -> Limits:
+    """Return the limits.
+
+    Raises:
+        InvalidOption: one of them is no time.
+    """
+    for name, value in (("lock_wait", lock_wait), ("lock_timeout", lock_timeout)):
+        seconds = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < 1_000_000
+        check(name, value, seconds, "seconds, from 0 to 1,000,000")
+    return Limits(float(lock_wait), float(lock_timeout))
+
+
+def checked_table(name: str) -> str:
+    """Return the name of the history table.
+
+    Raises:
+        InvalidOption: it can be none on one database or the other.
+    """
+    fits = (
+        isinstance(name, str)
+        and 0 < len(name.encode("utf-8", "replace")) <= 63
+        and "." not in name
+        and "\0" not in name
+    )
+    check(
+        "history_table",
+        name,
+        fits,
+        "a table name of 1 to 63 bytes without a dot; the schema has an argument of its own",
+    )
+    return name
+
+
+def check(name: str, value: object, fits: bool, expected: str) -> None:
+    """Refuse an argument that does not fit.
+
+    Raises:
+        InvalidOption: it does not.
+    """
+    if not fits:
+        raise InvalidOption(name, value, expected)

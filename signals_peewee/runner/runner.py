@@ -1,0 +1,226 @@
+"""What does a service call, so that its tables are what its code expects?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..engine import plain_database
+from ..engine.migrating import migrating_for
+from ..errors import IrreversibleStep
+from .catalog import Catalog, sources_in
+from .comparison import Comparison
+from .context import contexts_of
+from .events import Observer
+from .history import History, Row
+from .options import OnAhead, OutOfOrder, check, checked_limits, checked_policies, checked_table
+from .plan import Plan, plan_of
+from .repair import ACTIONS, Action, repair
+from .scripts import Functions, Script
+from .session import Session
+from .sources import Source
+from .status import Status, status_of
+from .turn import Setup, Turn
+
+
+class MigrationRunner:
+    """Runs the steps of some sources on one database, each once, whoever starts at the same time.
+
+    A thread without an open connection gets one for the length of a call; an open one is used and left open.
+
+    Args:
+        database: a Peewee database, SQLite or Postgres, or a proxy of one.
+        sources: one source or a sequence of them.
+        history_table: where applied steps are recorded.
+        schema: on Postgres, the schema that the steps work in and the history is in; made where it is missing.
+        lock_wait: seconds to wait for another run, or for what a step changes, before giving up.
+        lock_timeout: on Postgres, seconds that a statement of an atomic step may wait for its locks, and make
+            others wait behind it, before the step is rolled back and tried again; 0 for no limit.
+        out_of_order: what to do where a step is pending although a later one of its source was applied.
+        on_ahead: what to do where newer code has changed the database and nothing is pending; where something is
+            pending it is always an error.
+        on_event: is called with a StepEvent before and after each step, outside its transaction.
+        context: for each source, by its name, what its steps find in `migrator.context`: plain data and Model classes.
+
+    Raises:
+        InvalidOption: one of these makes no sense.
+    """
+
+    def __init__(
+        self,
+        database: Any,
+        sources: Source | Sequence[Source],
+        *,
+        history_table: str = "migration_history",
+        schema: str | None = None,
+        lock_wait: float = 60.0,
+        lock_timeout: float = 2.0,
+        out_of_order: OutOfOrder = "error",
+        on_ahead: OnAhead = "warn",
+        on_event: Observer | None = None,
+        context: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        migrating = migrating_for(plain_database(database))
+        migrating.engine.check_schema(schema)
+        self._sources = sources_in(sources)
+        self._setup = Setup(
+            migrating,
+            History(migrating, checked_table(history_table), schema),
+            schema,
+            contexts_of([source.name for source in self._sources], context),
+            checked_limits(lock_wait, lock_timeout),
+            checked_policies(out_of_order, on_ahead),
+            on_event,
+        )
+        self._session = Session(migrating, self._setup.history, table=history_table, schema=schema, wait=lock_wait)
+
+    def status(self) -> Status:
+        """Return how the database stands to the scripts, with one SELECT, however little they agree.
+
+        Raises:
+            ContextChanged: a source gets another context than its applied steps were given.
+            InvalidSource, InvalidScript, InvalidDependency: the scripts cannot be read or ordered.
+        """
+        catalog = Catalog(self._sources)
+        with self._session.open(to_change=False):
+            return status_of(self._compared(catalog, self._session.read()), self._setup.history)
+
+    def plan(self, target: str | None = None) -> Plan:
+        """Return what `up(target)` would run now; nothing is executed, and nothing written.
+
+        Raises:
+            HistoryMismatch: `up` would refuse; its children say why.
+        """
+        catalog = Catalog(self._sources)
+        with self._session.open(to_change=False):
+            return plan_of(self._to_apply(self._compared(catalog, self._session.read()), target))
+
+    def up(self, target: str | None = None) -> list[str]:
+        """Apply the pending steps and return their "source:name"; with nothing to do it costs one SELECT.
+
+        Args:
+            target: apply no more than this step and what must come before it.
+
+        Raises:
+            HistoryMismatch: scripts and history do not agree; its children say how.
+            StepFailed: a step failed; the steps before it stay applied.
+            LockTimeout: another run, or what a step changes, was not free in time.
+            OpenTransaction: it was called inside a transaction.
+        """
+        loaded: dict[str, Functions] = {}
+
+        def chosen(comparison: Comparison) -> list[Script]:
+            steps = self._to_apply(comparison, target)
+            loaded.update({step.id: step.load() for step in steps if step.id not in loaded})
+            return steps
+
+        return self._in_turns(chosen, lambda turn, steps, done: turn.apply(steps, loaded, done))
+
+    def stamp(self, target: str | None = None) -> list[str]:
+        """Record the pending steps as applied without running them, and return their "source:name".
+
+        For a database that has its tables already, from another tool or by hand. Nothing looks whether it really has.
+
+        Args:
+            target: record no more than this step and what must come before it.
+
+        Raises:
+            HistoryMismatch, LockTimeout, OpenTransaction: as in `up`.
+        """
+        return self._in_turns(lambda comparison: self._to_apply(comparison, target), Turn.stamp)
+
+    def down(self, target: str | None = None, *, all: bool = False) -> list[str]:
+        """Revert steps in the reverse order of their application, and return their "source:name".
+
+        Args:
+            target: revert every step back through this one; without it, the last step alone.
+            all: revert every step of these sources.
+
+        Raises:
+            IrreversibleStep: one of them has no `down`; nothing was reverted.
+            HistoryMismatch, StepFailed, LockTimeout, OpenTransaction: as in `up`.
+        """
+        check("all", all, isinstance(all, bool) and not (all and target is not None), "a target or all=True, not both")
+        loaded: dict[str, Functions] = {}
+
+        def chosen(comparison: Comparison) -> list[Script]:
+            comparison.check_applied()
+            if not loaded:  # what else was applied meanwhile was not asked for
+                steps = comparison.to_revert(target, everything=all)
+                loaded.update({step.id: _reversible(step) for step in steps})
+            return [comparison.catalog.by_id[row.id] for row in comparison.rows[::-1] if row.id in loaded]
+
+        return self._in_turns(chosen, lambda turn, steps, done: turn.revert(steps, loaded, done))
+
+    def repair(self, step: str, action: Action) -> list[str]:
+        """Tell the history what only a person can know; return "source:name" of the steps whose rows changed.
+
+        Args:
+            step: "source:name", or for "accept" also the name of a source: all of its steps, and its context.
+            action: for a step that was begun and never finished, "retry" lets it run again and "done" says that it was
+                finished by hand; "accept" takes an applied script as it is now for the one that was applied; "forget"
+                removes a step whose script is gone. Nothing is run, and no table but the history is changed.
+
+        Raises:
+            UnknownStep: the history has no such step.
+            InvalidOption: the action does not fit the state that the step is in.
+            LockTimeout: a run is going on.
+        """
+        check("action", action, action in ACTIONS, ", ".join(map(repr, ACTIONS)))
+        catalog = Catalog(self._sources)
+        with self._session.open(to_change=True):
+            rows = self._session.read()
+            if rows is None:
+                return repair(self._setup, Comparison(catalog, []), step, action)
+            with self._session.in_turn(stepwise=False), self._setup.migrating.engine.write():
+                return repair(self._setup, Comparison(catalog, self._session.read() or []), step, action)
+
+    def _to_apply(self, comparison: Comparison, target: str | None) -> list[Script]:
+        comparison.check_applied()
+        return comparison.to_apply(target, self._setup.policies)
+
+    def _compared(self, catalog: Catalog, rows: list[Row] | None) -> Comparison:
+        comparison = Comparison(catalog, rows or [])
+        comparison.check_contexts(self._setup.contexts)
+        return comparison
+
+    def _in_turns(
+        self, chosen: Callable[[Comparison], list[Script]], work: Callable[[Turn, list[Script], list[str]], bool]
+    ) -> list[str]:
+        """Do the work on the chosen steps, which are chosen again when the turn comes; return what was done."""
+        catalog = Catalog(self._sources)
+        done: list[str] = []
+        with self._session.open(to_change=True):
+            rows = self._session.read()
+            comparison = self._compared(catalog, rows)
+            while (steps := chosen(comparison)) or comparison.unfinished:
+                stepwise = not comparison.unfinished and all(step.outline.atomic for step in steps)
+                with self._session.in_turn(stepwise=stepwise) as held:
+                    rows = self._session.prepared(exists=rows is not None)
+                    comparison = self._compared(catalog, rows)
+                    comparison.check_finished()
+                    turn = Turn(self._setup, comparison, rows, held=held, stepwise=stepwise)
+                    if work(turn, chosen(comparison), done):
+                        break
+                comparison = self._compared(catalog, self._session.read())
+        return done
+
+
+def migrate(database: Any, *sources: Source, **options: Any) -> list[str]:
+    """Apply every pending step of these sources and return their "source:name": what a service calls when it starts.
+
+    Args:
+        database: a Peewee database, SQLite or Postgres, or a proxy of one.
+        sources: where the steps come from.
+        options: those of MigrationRunner.
+
+    Raises:
+        MigrationError: its children say what; see `MigrationRunner.up`.
+    """
+    return MigrationRunner(database, sources, **options).up()
+
+
+def _reversible(step: Script) -> Functions:
+    if not step.outline.reversible:
+        raise IrreversibleStep(step.id, step.path)
+    return step.load()

@@ -1,0 +1,91 @@
+"""How does a call come by its connection, its turn and the history?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from peewee import DatabaseError, PeeweeException
+
+from ..engine.migrating import Held, Migrating
+from ..engine.waiting import pauses
+from ..errors import DatabaseUnavailable, MigrationError, MissingDriver, OpenTransaction
+from .history import History, Row
+
+
+class Session:
+    """What every call of one runner does with its database. It holds nothing between two calls."""
+
+    def __init__(self, migrating: Migrating, history: History, *, table: str, schema: str | None, wait: float) -> None:
+        self._migrating = migrating
+        self._history = history
+        self._table = table
+        self._schema = schema
+        self._wait = wait
+
+    @contextmanager
+    def open(self, *, to_change: bool) -> Iterator[None]:
+        """Use the thread's connection, or open one for the length of the block.
+
+        Args:
+            to_change: something may be written, so no transaction may be open; to look, one may.
+
+        Raises:
+            DatabaseUnavailable: it cannot be reached, opened or written.
+            OpenTransaction: a transaction is open on it.
+        """
+        database = self._migrating.database
+        with self._translated():
+            ours = database.connect(reuse_if_open=True)
+            try:
+                if to_change and self._in_transaction():
+                    raise OpenTransaction(
+                        "a transaction is open on this connection, and the steps would become a part of it; commit it "
+                        "or roll it back first (db.atomic(), db.manual_commit() and a request's transaction are such)"
+                    )
+                yield
+            finally:
+                if ours and not self._migrating.lives_in_connection():
+                    database.close()
+
+    def _in_transaction(self) -> bool:
+        state = self._migrating.transaction_state()
+        return self._migrating.database.in_transaction() or state in ("open", "aborted")
+
+    def read(self) -> list[Row] | None:
+        """Return the history, with one SELECT; None where there is no table yet."""
+        tries = pauses(self._wait)
+        while True:
+            try:
+                return self._history.read()
+            except DatabaseError as error:  # noqa: PERF203
+                if not self._migrating.is_busy(error) or next(tries, None) is None:
+                    raise
+
+    def in_turn(self, *, stepwise: bool) -> AbstractContextManager[Held]:
+        """Keep other runs out.
+
+        Args:
+            stepwise: each step of this run reads the history again in a transaction of its own.
+
+        Raises:
+            LockTimeout: another run went on for too long.
+        """
+        return self._migrating.exclusively(table=self._table, schema=self._schema, wait=self._wait, stepwise=stepwise)
+
+    def prepared(self, *, exists: bool) -> list[Row]:
+        """Make the history table where there is none, and read it, now that it is our turn."""
+        if not exists:
+            self._history.create()
+        return self.read() or []
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except PeeweeException as error:
+            known = self._migrating.engine.explain(error)
+            if isinstance(known, (DatabaseUnavailable, MissingDriver)):
+                raise known from error
+            said = str(error).strip()
+            raise MigrationError(f"the history {self._table!r} cannot be read or written: {said}") from error
