@@ -12,7 +12,10 @@ HISTORY = "migration_history"
 
 
 def catalog(database: Database, schema: str | None = None) -> Catalog:
-    """Return for each table (the history, and a host's with a space in its name, left out) its columns, keys, checks and indexes as sorted lines of text."""
+    """Return for each table its columns, keys, checks and indexes as lines of text.
+
+    The history is left out, and so are tables with a space in the name, which the tests give to a host.
+    """
     read = _Sqlite(database) if isinstance(database, SqliteDatabase) else _Postgres(database, schema or "public")
     return {table: read.table(table) for table in read.tables() if table != HISTORY and " " not in table}
 

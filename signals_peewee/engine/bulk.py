@@ -39,8 +39,9 @@ class Target:
 
 
 class Bulk(ABC):
-    """Statements over whole batches, each rendered once for a shape of batch. Values are as Peewee's `db_value` gives
-    them, but times, which are aware UTC. None of the methods opens a transaction of its own but `unlike`.
+    """Statements over whole batches, each rendered once for a shape of batch, inside the caller's transaction.
+
+    Values are as Peewee's `db_value` gives them, but times, which are aware UTC.
     """
 
     def __init__(self, database: Database, target: Target) -> None:
@@ -53,10 +54,15 @@ class Bulk(ABC):
         """Insert a row, and tell whether it is new."""
 
     @abstractmethod
-    def insert(self, columns: Columns, constants: Mapping[str, Any]) -> int:
+    def insert(self, columns: Columns, constants: Mapping[str, Any], *, likely_new: bool) -> int:
         """Insert the rows whose identity is free, and return how many those were.
 
         Identities are taken in one order by everybody, so that two batches wait for each other and not in a circle.
+
+        Args:
+            columns: what differs from row to row.
+            constants: what is the same in all of them.
+            likely_new: try what is fastest where all identities are free, and costs a second try where one is not.
         """
 
     @abstractmethod
@@ -87,6 +93,6 @@ class Bulk(ABC):
         """Write all the columns of the rows with these ids."""
 
 
-def quoted(names: Sequence[str], prefix: str = "") -> str:
-    """Return column names as SQL lists them."""
-    return ", ".join(f'{prefix}"{name}"' for name in names)
+def quoted(names: Sequence[str]) -> str:
+    """Return names as SQL lists them."""
+    return ", ".join('"{}"'.format(name.replace('"', '""')) for name in names)

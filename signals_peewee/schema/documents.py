@@ -125,16 +125,10 @@ def _checked(path: str, value: Any, depth: int, *, repair: bool) -> Any:
         return [_checked(f"{path}[{at}]", item, depth + 1, repair=repair) for at, item in enumerate(value)]
     if isinstance(value, str):
         return _text(path, value, repair)
-    if isinstance(value, float) and not math.isfinite(value):
-        if repair:
-            return None
-        raise InvalidSignal(path, value, "a finite number")
-    if isinstance(value, float) and abs(value) >= EXPONENT_FROM:
-        return int(value)
-    if value is None or isinstance(value, (bool, float)):
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int):
-        return _number(path, value)
+    if isinstance(value, (int, float)):
+        return _number(path, value, repair)
     raise InvalidSignal(path, value, "what JSON can hold: text, number, true, false, null, list or dict")
 
 
@@ -142,9 +136,15 @@ def _text(path: str, value: Any, repair: bool) -> str:
     return repaired_text(value) if repair and isinstance(value, str) else check_text(path, value)
 
 
-def _number(path: str, value: int) -> int:
-    try:
-        str(value)
-    except ValueError as error:
-        raise InvalidSignal(path, f"an integer of {value.bit_length()} bits", "one that Python can print") from error
-    return value
+def _number(path: str, value: int | float, repair: bool) -> int | float | None:
+    if isinstance(value, int):
+        try:
+            str(value)
+        except ValueError as error:
+            raise InvalidSignal(path, value, "an integer that Python can print") from error
+        return value
+    if math.isfinite(value):
+        return int(value) if abs(value) >= EXPONENT_FROM else value
+    if repair:
+        return None
+    raise InvalidSignal(path, value, "a finite number")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from peewee import (
     AutoField,
@@ -20,8 +21,10 @@ from peewee import (
 
 from ..engine import plain_database
 from ..errors import InvalidHosts, InvalidOption
+from .texts import storable
 
 ROLES = ("workspace", "user", "project", "inbox_item")
+_INT64 = 1 << 63
 _KEYS = (TextField, CharField, AutoField, IntegerField, UUIDField)
 
 
@@ -81,6 +84,19 @@ def leaf_key(model: type[Model]) -> Any:
     while isinstance(key, ForeignKeyField):
         key = key.rel_field
     return None if isinstance(key, CompositeKey) or key is False else key
+
+
+def key_of(model: type[Model], value: Any) -> Any:
+    """Return the key that `value`, a row of the model or its key, stands for; None where it can be no key of it."""
+    key, leaf = value.get_id() if isinstance(value, model) else value, leaf_key(model)
+    if isinstance(leaf, (TextField, CharField)):
+        return key if isinstance(key, str) and storable(key) else None
+    try:
+        if isinstance(leaf, UUIDField):
+            return key if isinstance(key, UUID) else UUID(key)
+        return number if -_INT64 <= (number := int(key)) < _INT64 else None
+    except (TypeError, ValueError, AttributeError, OverflowError):
+        return None
 
 
 def project_workspace(hosts: Hosts, project: type[Model], workspace: type[Model]) -> str | None:

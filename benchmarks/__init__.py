@@ -1,0 +1,1 @@
+"""How fast is recording, as a multiple of what the raw driver needs? `python -m benchmarks --help`."""

@@ -1,0 +1,49 @@
+"""What surrounds every call: a bounded retry, and an error of ours instead of a driver's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from time import monotonic
+from typing import Any, TypeVar, cast
+
+from peewee import PeeweeException
+
+from ..engine import Engine
+from ..engine.waiting import pauses
+
+F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
+RETRY_FOR = 5.0
+"""Seconds; as long as a store of its own waits for a busy SQLite file, so that a wait is not repeated."""
+
+
+def attempt(engine: Engine, call: Callable[[], R]) -> R:
+    """Make a call, and for five seconds make it again where the database says that it lost a race.
+
+    Inside the host's own transaction it is made once: only the host can repeat the whole of it.
+
+    Raises:
+        SignalsError: what a driver's error means, where that is known.
+    """
+    alone, begun, tries = not engine.database.in_transaction(), monotonic(), pauses(RETRY_FOR)
+    while True:
+        try:
+            return call()
+        except PeeweeException as error:  # noqa: PERF203 - a lost race is the reason for the loop
+            lost = alone and engine.is_transient(error) and monotonic() - begun < RETRY_FOR
+            if lost and next(tries, None) is not None:
+                continue
+            if (known := engine.explain(error)) is not None:
+                raise known from error
+            raise
+
+
+def operation(method: F) -> F:
+    """Decorate a public method of a room or a store, which holds its `engine`, with `attempt`."""
+
+    @wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return attempt(self.engine, lambda: method(self, *args, **kwargs))
+
+    return cast("F", call)

@@ -1,0 +1,121 @@
+"""Where does the next page begin? A cursor says so, and what it was made for."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Literal, NamedTuple, get_args
+
+from peewee import OP, Expression, Tuple, Value
+
+from ..engine import Engine
+from ..errors import InvalidCursor, InvalidFilter
+from ..schema import Signal
+from .filters import SignalFilter
+
+Sort = Literal["newest", "oldest", "occurred", "updated"]
+SORTS: tuple[str, ...] = get_args(Sort)
+MAX_LIMIT = 500
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Page:
+    """Signals in a total order, and where the next page begins.
+
+    Attributes:
+        items: at most `limit` signals.
+        next_cursor: what to hand to `after` for the next page, or None where this is the last one.
+    """
+
+    items: list[Signal]
+    next_cursor: str | None
+
+
+class Order(NamedTuple):
+    """The columns of a sort, with the id as the last word."""
+
+    column: str
+    descending: bool
+
+    def terms(self, signal: Any) -> list[Any]:
+        """Return the ORDER BY of this sort."""
+        columns = (getattr(signal, self.column), signal.id)
+        return [column.desc() if self.descending else column.asc() for column in columns]
+
+    def beyond(self, signal: Any, engine: Engine, instant: datetime, key: str) -> Expression:
+        """Return the bound after a row. A row value stays inside the index; its expansion with OR does not."""
+        here = Tuple(getattr(signal, self.column), signal.id)
+        there = Tuple(Value(engine.to_column(instant)), Value(key))
+        return Expression(here, OP.LT if self.descending else OP.GT, there)
+
+
+ORDERS = {
+    "newest": Order("created_at", descending=True),
+    "oldest": Order("created_at", descending=False),
+    "occurred": Order("occurred_at", descending=True),
+    "updated": Order("updated_at", descending=True),
+}
+
+
+def check_limit(limit: object) -> int:
+    """Return the number of rows that a page may have.
+
+    Raises:
+        InvalidFilter: it is no integer from 1 to 500.
+    """
+    if isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= MAX_LIMIT:
+        return limit
+    raise InvalidFilter("limit", limit, f"an integer from 1 to {MAX_LIMIT}")
+
+
+def check_sort(sort: object) -> Order:
+    """Return the order of a sort.
+
+    Raises:
+        InvalidFilter: there is no such sort.
+    """
+    if isinstance(sort, str) and sort in ORDERS:
+        return ORDERS[sort]
+    raise InvalidFilter("sort", sort, f"one of {', '.join(SORTS)}")
+
+
+def fingerprint(workspace: object, wanted: SignalFilter, sort: str) -> str:
+    """Return a short hash of what a cursor was made for."""
+    asked = [sorted((name, str(value)) for name, value in part.given().items()) for part in wanted.parts()]
+    text = json.dumps([str(workspace), sort, sorted(asked)])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def make_cursor(made_for: str, instant: datetime, key: str) -> str:
+    """Return an opaque cursor that stands after the row with this time and key."""
+    position = [_VERSION, made_for, instant.isoformat(), key]
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: object, made_for: str) -> tuple[datetime, str]:
+    """Return the time and key that a cursor stands after.
+
+    Raises:
+        InvalidCursor: it is malformed, of another version, or was made for another workspace, filter or sort.
+    """
+    if not isinstance(cursor, str):
+        raise InvalidCursor("after", cursor, "the next_cursor of a page")
+    try:
+        version, fingerprint_, instant, key = json.loads(base64.b64decode(_padded(cursor), b"-_", validate=True))
+        when = datetime.fromisoformat(instant).astimezone(timezone.utc)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise InvalidCursor("after", cursor, "the next_cursor of a page, unchanged") from error
+    if version != _VERSION or not isinstance(key, str):
+        raise InvalidCursor("after", cursor, "a cursor made by this version: begin at the first page again")
+    if fingerprint_ != made_for:
+        raise InvalidCursor("after", cursor, "a cursor made for the same workspace, filter and sort")
+    return when, key
+
+
+def _padded(cursor: str) -> str:
+    return cursor + "=" * (-len(cursor) % 4)

@@ -1,0 +1,129 @@
+"""How are signals found, paged through and counted?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, get_args
+
+from peewee import fn
+
+from ..errors import InvalidFilter, NotFound
+from ..schema import Signal
+from ..schema.texts import storable
+from .calls import operation
+from .filters import SignalFilter, conditions
+from .paging import Page, Sort, check_limit, check_sort, fingerprint, make_cursor, read_cursor
+from .relations import Include, check_include, columns, load_relations
+from .rooms import Room
+
+EVERYTHING = SignalFilter()
+By = Literal["status", "source", "severity", "frequency", "segment"]
+_BY = {name: "user_segment" if name == "segment" else name for name in get_args(By)}
+
+
+class Reading(Room):
+    """Reading never changes anything, and leaves embeddings out unless they are asked for."""
+
+    @operation
+    def get(self, id: str, *, include: Iterable[Include] = ()) -> Signal:
+        """Return a signal.
+
+        Args:
+            id: its key.
+            include: what to read along: see `page`.
+
+        Raises:
+            NotFound: it does not exist, or belongs to another workspace.
+        """
+        found = self._one(self.models.Signal.id == id, include) if isinstance(id, str) and storable(id) else None
+        if found is None:
+            raise NotFound("signal", id)
+        return found
+
+    @operation
+    def find(self, source: str, source_ref: str, *, include: Iterable[Include] = ()) -> Signal | None:
+        """Return the signal with this identity in its source, or None.
+
+        Args:
+            source: a word of the vocabulary.
+            source_ref: the id, URL or ticket in the source system.
+            include: what to read along: see `page`.
+
+        Raises:
+            InvalidSignal: the source is unknown, or the source_ref is none that could be stored.
+        """
+        signal: Any = self.models.Signal
+        return self._one((signal.source == source) & (signal.source_ref == source_ref), include)
+
+    @operation
+    def page(
+        self,
+        filter: SignalFilter = EVERYTHING,
+        *,
+        sort: Sort = "newest",
+        limit: int = 50,
+        after: str | None = None,
+        include: Iterable[Include] = (),
+    ) -> Page:
+        """Return a page of signals in a total order: ties are broken by the id, so paging is stable under inserts.
+
+        Archived signals, and those that another one stands for, are left out unless the filter asks for them.
+
+        Args:
+            filter: which signals.
+            sort: newest or oldest by the time of storing, each served by an index, alone or with one status, source
+                or severity; occurred (latest said first) and updated (latest changed first) sort the workspace, and
+                updated is not stable while signals are being changed.
+            limit: at most this many, 1 to 500.
+            after: the `next_cursor` of the page before, made with the same filter and sort.
+            include: workspace, inbox_item, projects (fills `project_links`, each with project and who linked it),
+                personas (fills `persona_links`), embedding.
+
+        Raises:
+            InvalidFilter: an argument does not exist or is out of range.
+            InvalidCursor: the cursor is malformed, or was made for something else.
+        """
+        order, limit, included = check_sort(sort), check_limit(limit), check_include(include)
+        signal: Any = self.models.Signal
+        query = self._matching(filter, *columns(signal, included))
+        made_for = fingerprint(self.id, filter, sort)
+        if after is not None:
+            query = query.where(order.beyond(signal, self.engine, *read_cursor(after, made_for)))
+        rows = list(query.order_by(*order.terms(signal)).limit(limit + 1))
+        more, rows = len(rows) > limit, rows[:limit]
+        cursor = make_cursor(made_for, getattr(rows[-1], order.column), rows[-1].id) if more else None
+        return Page(load_relations(self.models, rows, included), cursor)
+
+    @operation
+    def count(self, filter: SignalFilter = EVERYTHING) -> int:
+        """Return how many signals `page` would visit with this filter."""
+        return int(self._matching(filter, fn.COUNT(self.models.Signal.id)).scalar())
+
+    @operation
+    def counts(self, by: By, filter: SignalFilter = EVERYTHING) -> dict[str | None, int]:
+        """Return how many signals there are of each kind, in one query; the most frequent first, None for unset.
+
+        Args:
+            by: status, source, severity, frequency or segment.
+            filter: which signals, as for `page`.
+
+        Raises:
+            InvalidFilter: there is no such grouping.
+        """
+        if by not in _BY:
+            raise InvalidFilter("by", by, f"one of {', '.join(_BY)}")
+        column = getattr(self.models.Signal, _BY[by])
+        rows = self._matching(filter, column, fn.COUNT(self.models.Signal.id)).group_by(column).tuples()
+        return dict(sorted(rows, key=lambda row: (-row[1], row[0] or "")))
+
+    def _matching(self, filter: SignalFilter, *selected: Any) -> Any:
+        signal: Any = self.models.Signal
+        return signal.select(*selected).where(
+            signal.workspace == self.id, *conditions(filter, self.models, self.engine)
+        )
+
+    def _one(self, which: Any, include: Iterable[Include]) -> Signal | None:
+        included, signal = check_include(include), self.models.Signal
+        mine: Any = signal.workspace == self.id
+        rows = list(signal.select(*columns(signal, included)).where(mine, which))
+        return next(iter(load_relations(self.models, rows, included)), None)

@@ -1,0 +1,357 @@
+"""Does a store open what it owns, leave alone what it does not, and say clearly what is wrong?"""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peewee import Database, DatabaseProxy, SqliteDatabase
+from playhouse.pool import PooledSqliteDatabase
+
+from signals_peewee import SignalsError, SignalStore, open_store
+from signals_peewee.engine import engine_for
+from signals_peewee.engine.urls import without_password
+from signals_peewee.errors import (
+    DatabaseUnavailable,
+    InvalidOption,
+    InvalidSignal,
+    MissingDriver,
+    NotFound,
+    NotMigrated,
+    Refused,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_a_store_of_its_own_keeps_what_it_is_told(url: str) -> None:
+    with open_store(url) as store:
+        id = store.workspace_named("acme", create=True).record("words", source="slack").signal.id
+    with open_store(url) as store:
+        assert store.workspace_named("acme").get(id).verbatim == "words"
+    assert store.database.is_closed()
+
+
+def test_sqlite_is_opened_as_a_service_needs_it(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'a.db'}") as store:
+        names = ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")
+        pragmas = {name: store.database.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in names}
+        assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 5000, "synchronous": 1}
+        other = sqlite3.connect(tmp_path / "a.db", timeout=0)
+        with closing(other), store.database.atomic(), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.db"}
+
+
+def test_the_environment_names_the_database_and_a_file_is_the_last_resort(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    open_store().close()
+    assert (tmp_path / "signals.db").exists()
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///other.db")
+    open_store().close()
+    assert (tmp_path / "other.db").exists()
+
+
+def test_a_url_may_hold_spaces_and_percent_signs(tmp_path: Path) -> None:
+    open_store(f"sqlite:///{tmp_path}/a%20b.db").close()
+    assert (tmp_path / "a b.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("mysql://localhost/x", "sqlite:///file.db or postgresql://"),
+        ("signals.db", "sqlite:///file.db or postgresql://"),
+        ("", "sqlite:///file.db or postgresql://"),
+        ("sqlite://signals.db", "three slashes: sqlite:///signals.db"),
+        ("postgresql://host", "no database name"),
+        (5, "a text such as"),
+    ],
+)
+def test_a_wrong_url_is_refused(url: Any, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidOption, match=expected):
+        engine_for_url(url)
+
+
+def engine_for_url(url: Any) -> Any:
+    from signals_peewee.engine.urls import database_from_url
+
+    return engine_for(database_from_url(url))
+
+
+@pytest.mark.usefixtures("postgres_driver")
+def test_a_password_is_never_shown() -> None:
+    url = "postgresql://ada:s3cr%40t@127.0.0.1:1/db?connect_timeout=1"
+    assert without_password(url) == "postgresql://ada:***@127.0.0.1:1/db?connect_timeout=1"
+    with pytest.raises(SignalsError) as raised:
+        open_store(url)
+    error: BaseException | None = raised.value
+    assert "s3cr" not in str(error)
+
+
+@pytest.mark.usefixtures("postgres_driver")
+def test_an_unreachable_database_is_one_clear_error(tmp_path: Path) -> None:
+    for url in (
+        "postgresql://ada@127.0.0.1:1/db?connect_timeout=1",
+        f"sqlite:///{tmp_path}/none/a.db",
+        f"sqlite:///{tmp_path}",
+    ):
+        with pytest.raises(DatabaseUnavailable) as raised:
+            open_store(url)
+        assert "\n" not in str(raised.value)
+        assert isinstance(raised.value, ConnectionError)
+        assert raised.value.__cause__ is not None
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but somebody's notes\n" * 50)
+    before = path.read_bytes()
+    with pytest.raises(DatabaseUnavailable, match="not a database"):
+        open_store(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+def test_a_read_only_file_can_be_read_and_says_so_when_written(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'a.db'}") as store:
+        store.workspace_named("acme", create=True).record("words", source="other")
+        store.database.execute_sql("PRAGMA journal_mode = delete")
+    with open_store(f"sqlite:///{tmp_path / 'a.db'}?mode=ro") as store:
+        workspace = store.workspace_named("acme")
+        assert workspace.count() == 1
+        with pytest.raises(DatabaseUnavailable, match="readonly database"):
+            workspace.record("more", source="other")
+        assert workspace.count() == 1
+
+
+def test_a_missing_driver_is_named_with_its_remedy(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "for name in ('psycopg2', 'psycopg2cffi', 'psycopg'): sys.modules[name] = None\n"
+        "import signals_peewee\n"
+        "from signals_peewee.errors import MissingDriver\n"
+        "try: signals_peewee.open_store('postgresql://127.0.0.1/db')\n"
+        "except MissingDriver as error: print(isinstance(error, ImportError), error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == "True no Postgres driver is installed: pip install 'signals-peewee[postgres]'\n"
+    assert issubclass(MissingDriver, SignalsError)
+
+
+def test_a_hosts_database_is_never_closed_or_bound_again(database: Database) -> None:
+    database.connect()
+    store = SignalStore(database)
+    store.migrate()
+    with store:
+        store.workspace_named("acme", create=True).record("words", source="other")
+    store.close()
+    assert not database.is_closed()
+    assert store.models.Signal.select().count() == 1
+
+
+def test_a_store_does_not_connect_by_being_made(database: Database) -> None:
+    SignalStore(database)
+    assert database.is_closed()
+
+
+def test_a_call_is_part_of_the_hosts_transaction(database: Database) -> None:
+    store = SignalStore(database)
+    store.migrate()
+    workspace = store.workspace_named("acme", create=True)
+    with pytest.raises(KeyError), database.atomic():
+        workspace.record("gone", source="other", source_ref="1")
+        with pytest.raises(InvalidSignal):
+            workspace.record("", source="other")
+        assert workspace.count() == 1
+        raise KeyError
+    assert workspace.count() == 0
+    with database.atomic():
+        workspace.record("kept", source="other", source_ref="1")
+        assert workspace.record("kept", source="other", source_ref="1").outcome == "unchanged"
+    assert workspace.count() == 1
+
+
+def test_a_store_is_opened_inside_the_hosts_transaction(database: Database) -> None:
+    SignalStore(database).migrate()
+    store = SignalStore(database)
+    with database.atomic():
+        row = store.models.Workspace.create(name="acme")
+        store.workspace(row).record("words", source="other")
+    assert store.workspace_named("acme").count() == 1
+
+
+def test_tables_that_are_missing_do_not_cost_the_host_its_transaction(database: Database) -> None:
+    database.execute_sql("CREATE TABLE mine (n integer)")
+    with database.atomic():
+        database.execute_sql("INSERT INTO mine VALUES (1)")
+        with pytest.raises(NotMigrated):
+            SignalStore(database).workspace("any")
+    assert database.execute_sql("SELECT n FROM mine").fetchall() == [(1,)]
+
+
+def test_tables_that_are_missing_are_named_with_the_remedy(url: str) -> None:
+    with open_store(url, migrate=False) as store:
+        with pytest.raises(NotMigrated, match=r"call store.migrate\(\)"):
+            store.workspace("any")
+        store.runner().up("0003_projects")
+        with pytest.raises(NotMigrated, match="4 steps are pending, the first is signals_peewee:0004_inbox_items"):
+            store.workspace("any")
+        store.migrate()
+        store.workspace_named("acme", create=True)
+
+
+def test_a_table_that_was_dropped_is_a_clear_error(url: str) -> None:
+    with open_store(url) as store:
+        workspace = store.workspace_named("acme", create=True)
+        store.database.drop_tables([store.models.SignalPersona, store.models.SignalProject, store.models.Signal])
+        with pytest.raises(NotMigrated, match="signals"):
+            workspace.count()
+
+
+def test_a_sqlite_connection_without_foreign_keys_is_refused(tmp_path: Path) -> None:
+    store = SignalStore(SqliteDatabase(tmp_path / "a.db"))
+    store.migrate()
+    with pytest.raises(InvalidOption, match="'foreign_keys': 1"):
+        store.workspace("any")
+    store.database.close()
+
+
+def test_a_schema_is_refused_on_sqlite_and_checked_on_postgres(url: str, engine_name: str) -> None:
+    bad = {"sqlite": ["tenant_a"], "postgres": ["", "pg_mine", "x" * 64, "a\0b"]}[engine_name]
+    for name in bad:
+        with pytest.raises(InvalidOption, match="schema"):
+            open_store(url, schema=name)
+
+
+def test_another_kind_of_database_is_refused() -> None:
+    from peewee import MySQLDatabase
+
+    for wrong in (MySQLDatabase("x"), "sqlite:///a.db", None, DatabaseProxy()):
+        with pytest.raises(InvalidOption, match="database"):
+            SignalStore(wrong)  # type: ignore[arg-type]
+
+
+def test_a_url_beside_plugged_models_is_refused_and_their_database_is_used(database: Database) -> None:
+    from peewee import AutoField, Model
+
+    from signals_peewee import Hosts
+
+    class Person(Model):
+        id = AutoField()
+
+    Person.bind(database)
+    database.create_tables([Person])
+    with pytest.raises(InvalidOption, match="plugged models, which bring their database"):
+        open_store("sqlite:///a.db", hosts=Hosts(user=Person))
+    with open_store(hosts=Hosts(user=Person)) as store:
+        assert store.database is database
+    assert not database.is_closed()
+
+
+def test_a_workspace_is_opened_by_row_key_or_name(url: str) -> None:
+    with open_store(url) as store:
+        row = store.models.Workspace.create(name="acme")
+        assert {store.workspace(each).id for each in (row, row.id)} == {row.id}
+        assert store.workspace_named("acme").id == row.id
+        assert store.workspace_named("acme", create=True).id == row.id
+        for wrong in ("none", 7, "a\0b"):
+            with pytest.raises((NotFound, Refused)):
+                store.workspace(wrong)
+        with pytest.raises(NotFound, match="workspace 'none' was not found"):
+            store.workspace_named("none")
+        for blank in ("", "  ", "x" * 201):
+            with pytest.raises(InvalidSignal, match="name"):
+                store.workspace_named(blank, create=True)
+        assert store.models.Workspace.select().count() == 1
+
+
+def test_a_hosts_workspace_is_found_but_never_made(database: Database) -> None:
+    from peewee import AutoField, Model, TextField
+
+    from signals_peewee import Hosts
+
+    class Tenant(Model):
+        id = AutoField()
+        name = TextField()
+
+    Tenant.bind(database)
+    database.create_tables([Tenant])
+    store = SignalStore(database, hosts=Hosts(workspace=Tenant))
+    store.migrate()
+    with pytest.raises(NotFound, match="the name of a Tenant"):
+        store.workspace_named("acme", create=True)
+    Tenant.create(name="acme")
+    assert store.workspace_named("acme", create=True).id == 1
+
+
+def test_a_workspace_named_at_once_by_eight_processes_is_made_once(url: str) -> None:
+    open_store(url).close()
+    code = (
+        "import sys; from signals_peewee import open_store\n"
+        "sys.stdin.readline()\n"
+        "with open_store(sys.argv[1]) as store: print(store.workspace_named('acme', create=True).id)\n"
+    )
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        for _ in range(8)
+    ]
+    said = {child.communicate("go\n")[0] for child in children}
+    assert [child.returncode for child in children] == [0] * 8
+    assert len(said) == 1
+
+
+def test_threads_share_a_store(url: str) -> None:
+    with open_store(url) as store:
+        workspace = store.workspace_named("acme", create=True)
+
+        def work(number: int) -> str:
+            try:
+                return workspace.record("words", source="other", source_ref=str(number % 10)).outcome
+            finally:
+                store.close()
+
+        with ThreadPoolExecutor(8) as pool:
+            outcomes = list(pool.map(work, range(80)))
+        assert (outcomes.count("created"), outcomes.count("unchanged"), workspace.count()) == (10, 70, 10)
+
+
+def test_a_pool_can_be_asked_for_in_the_url(tmp_path: Path) -> None:
+    with open_store(f"sqlite+pool:///{tmp_path / 'a.db'}?max_connections=3") as store:
+        workspace = store.workspace_named("acme", create=True)
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(lambda: workspace.record("words", source="other").outcome).result() == "created"
+
+
+def test_a_pool_of_the_hosts_is_used_as_the_host_uses_it(tmp_path: Path) -> None:
+    pool = PooledSqliteDatabase(
+        tmp_path / "a.db", max_connections=4, pragmas={"foreign_keys": 1}, check_same_thread=False
+    )
+    store = SignalStore(pool)
+    with pool.connection_context():
+        store.migrate()
+        workspace = store.workspace_named("acme", create=True)
+
+    def work(number: int) -> None:
+        with pool.connection_context():
+            workspace.record("words", source="other", source_ref=str(number))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with pool.connection_context():
+        assert workspace.count() == 4
+    assert len(pool._in_use) == 0
+    pool.close_all()
