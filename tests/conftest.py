@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from playhouse.db_url import connect
 from serve_postgres import binaries, running
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT))  # last, for `benchmarks`: the library is the installed one
 ENGINES = os.environ.get("SIGNALS_TEST_ENGINES", "sqlite,postgres").split(",")
 DRIVERS = {"psycopg2": "psycopg2", "psycopg3": "psycopg"}
 DRIVER = os.environ.get("SIGNALS_TEST_DRIVER", "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("sqlalchemy", reason="SQLAlchemy, a contender, is not installed: the extra `bench` has it")
+
 from benchmarks.__main__ import main
 from benchmarks.ours import SignalsPeewee
 

@@ -141,6 +141,7 @@ def test_a_conflict_is_decided_on_the_row_that_can_no_longer_change(store: Signa
             if store.engine.name == "postgres":
                 blocked = 0
                 while not blocked:
+                    assert started[0].poll() is None
                     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
                     (blocked,) = store.database.execute_sql(waiting).fetchone()
         assert json.loads(line(started[0])) == ["updated", "high", "rare"]
