@@ -39,7 +39,13 @@ __all__ = [
 
 
 class SignalsError(Exception):
-    """The root of the tree: `except SignalsError` catches whatever the library raises on purpose."""
+    """The root of the tree: `except SignalsError` catches whatever the library raises on purpose.
+
+    Every one pickles, so that it comes out of a process pool as it was raised there.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.args), self.__dict__
 
 
 class NotFound(SignalsError, LookupError):
@@ -291,6 +297,15 @@ class StepFailed(MigrationError):
 
 class TransactionEnded(StepFailed):
     """An atomic step ended the transaction it was given, so it could not be recorded together with its change."""
+
+
+def _remade(kind: type[SignalsError], args: tuple[Any, ...]) -> SignalsError:
+    solid: Any = kind
+    while solid.__module__ != "builtins":  # an OSError and a RuntimeError are made differently
+        solid = solid.__base__
+    error: SignalsError = solid.__new__(kind, *args)
+    error.args = args
+    return error
 
 
 class _Shown(reprlib.Repr):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from peewee import Database
 
-from signals_peewee import SignalStore
+from signals_peewee import SignalStore, open_store
 from signals_peewee.engine.bulk_postgres import array_text
 from signals_peewee.engine.bulk_sqlite import instant_text
 from signals_peewee.schema.documents import encode
@@ -72,8 +74,6 @@ def test_documents_are_written_together_as_each_is_alone(documents: list[Any]) -
 
 @pytest.fixture(scope="module")
 def checks(tmp_path_factory: pytest.TempPathFactory) -> Checks:
-    from signals_peewee import open_store
-
     with open_store(f"sqlite:///{tmp_path_factory.mktemp('checks') / 'a.db'}") as store:
         return writer(store.engine, store.models).checks
 
@@ -154,3 +154,12 @@ def test_statements_are_rendered_once_for_a_shape_of_batch(store: SignalStore) -
         )
     assert len(made._bulk._rendered) == 2  # to compare, and to insert
     assert writer(store.engine, store.models) is made
+
+
+def test_nothing_keeps_a_store_alive_that_has_recorded(sqlite_url: str) -> None:
+    with open_store(sqlite_url) as store:
+        store.workspace_named("acme", create=True).record("words", source="slack")
+        models = weakref.ref(store.models)
+    del store
+    gc.collect()
+    assert models() is None

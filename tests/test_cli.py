@@ -98,7 +98,7 @@ def test_migrate_goes_up_to_a_step_and_back_through_it(empty):
 
 def test_migrate_refuses_a_step_that_does_not_exist(run):
     code, out, err = run("migrate", "up", "9999_nothing")
-    assert (code, out) == (5, "")
+    assert (code, out) == (2, "")
     assert "9999_nothing" in err
     assert err.count("\n") == 1
 

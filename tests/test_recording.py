@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import inspect
 import logging
 import uuid
 from collections.abc import Callable
@@ -13,8 +14,9 @@ import peewee as pw
 import pytest
 from peewee import Database
 
-from signals_peewee import Hosts, SignalStore, Workspace
+from signals_peewee import Hosts, NewSignal, SignalStore, Workspace
 from signals_peewee.errors import InvalidHosts, InvalidOption, InvalidSignal, NotFound
+from signals_peewee.store.checking import NAMES
 
 UTC = timezone.utc
 SAID = datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=UTC)
@@ -333,6 +335,11 @@ def test_a_refused_statement_leaves_the_hosts_transaction_usable(store: SignalSt
 
 def _words() -> dict[str, Any]:
     return {"verbatim": "words", "source": "slack"}
+
+
+def test_rows_of_record_many_are_the_arguments_of_record() -> None:
+    arguments = set(inspect.signature(Workspace.record).parameters) - {"self", "on_existing", "repair"}
+    assert arguments == set(NewSignal.__annotations__) == set(NAMES)
 
 
 def test_an_unknown_word_for_on_existing_is_refused(workspace: Workspace) -> None:

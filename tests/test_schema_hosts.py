@@ -28,7 +28,7 @@ from peewee import (
 )
 
 from signals_peewee import Hosts, SignalStore
-from signals_peewee.errors import HostsChanged, InvalidHosts, InvalidOption, NotFound
+from signals_peewee.errors import HostsChanged, InvalidHosts, InvalidOption, NotFound, StepFailed
 from signals_peewee.schema import tables
 
 KEYS: dict[str, tuple[Any, Any, dict[str, str]]] = {
@@ -321,6 +321,25 @@ def test_a_store_opened_with_other_hosts_is_refused(database: Database) -> None:
     with pytest.raises(HostsChanged):
         SignalStore(database, hosts=Hosts(user=moved)).workspace("any")
     SignalStore(database, hosts=Hosts(user=user)).workspace_named("acme", create=True)
+
+
+@pytest.mark.parametrize(("table", "remedy"), [("users", r"Hosts\(user=...\)"), ("signals", "another schema")])
+def test_a_table_of_the_hosts_in_the_way_is_named_before_anything_is_changed(
+    database: Database, table: str, remedy: str
+) -> None:
+    database.execute_sql(f"CREATE TABLE {table} (id integer PRIMARY KEY)")
+    with pytest.raises(StepFailed, match=f"there is a table '{table}' already, and nothing was changed; .*{remedy}"):
+        SignalStore(database).migrate()
+    assert set(catalog(database)) == {table}
+
+
+def test_a_table_in_the_way_can_be_plugged_in_afterwards(database: Database) -> None:
+    person = type("Person", (Model,), {"id": AutoField(), "Meta": type("Meta", (), {"table_name": "users"})})
+    person.bind(database)
+    database.create_tables([person])
+    with pytest.raises(StepFailed):
+        SignalStore(database).migrate()
+    SignalStore(database, hosts=Hosts(user=person)).migrate()
 
 
 def test_rows_of_a_store_are_caught_and_shown_under_their_own_name(database: Database) -> None:

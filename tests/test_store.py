@@ -72,9 +72,19 @@ def test_a_url_may_hold_spaces_and_percent_signs(tmp_path: Path) -> None:
         ("mysql://localhost/x", "sqlite:///file.db or postgresql://"),
         ("signals.db", "sqlite:///file.db or postgresql://"),
         ("", "sqlite:///file.db or postgresql://"),
-        ("sqlite://signals.db", "three slashes: sqlite:///signals.db"),
-        ("postgresql://host", "no database name"),
-        (5, "a text such as"),
+        ("sqlite://signals.db", "three slashes before a relative file: sqlite:///signals.db"),
+        ("postgresql://host", "a database name after the host"),
+        (5, "sqlite:///file.db or postgresql://"),
+        ("sqlite:", "three slashes"),
+        ("sqlite:/x.db", "three slashes"),
+        ("sqlite:///", "the name of a file"),
+        ("sqlite:///folder/", "the name of a file"),
+        ("sqlite:///a#b.db", "which # and . are written"),
+        ("sqlite:///a.db?nonsense=1", "no other parameters than mode, timeout"),
+        ("sqlite:///a.db?timeout=soon", "a number after timeout="),
+        ("sqlite:///a.db?mode=new", "ro, rw or rwc"),
+        ("postgresql://[::1/x", "%2F %3F %23 %40 %25"),
+        ("postgresql:/host/x", "sqlite:///file.db or postgresql://"),
     ],
 )
 def test_a_wrong_url_is_refused(url: Any, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +106,42 @@ def test_a_password_is_never_shown() -> None:
         open_store(url)
     error: BaseException | None = raised.value
     assert "s3cr" not in str(error)
+
+
+@pytest.mark.usefixtures("postgres_driver")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://app:s3cr3t/@h/x",
+        "postgresql://app:p#s3cr3t@127.0.0.1:1/x",
+        "postgresql://app:s3cr3t@h:port/x",
+        "postgresql+pool://127.0.0.1:1/x?user=a&password=s3cr3t&max_connections=z",
+        "app:s3cr3t@h/x",
+        "postgres:/app:s3cr3t@h/x",
+        "mysql://app:s3cr3t@h/x",
+    ],
+)
+def test_a_password_in_a_wrong_url_is_not_shown_either(url: str) -> None:
+    with pytest.raises(InvalidOption, match=r"\*\*\*") as raised:
+        open_store(url)
+    assert "s3cr3t" not in str(raised.value)
+
+
+def test_an_option_that_the_driver_does_not_take_is_named(tmp_path: Path, postgres_url: str) -> None:
+    with pytest.raises(InvalidOption, match="options: .*'nonsense'"):
+        open_store(f"sqlite:///{tmp_path / 'a.db'}", nonsense=1)
+    with pytest.raises(InvalidOption, match='invalid connection option "schema"'):
+        open_store(f"{postgres_url}&schema=tenant_a")
+
+
+def test_opening_to_look_leaves_a_file_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE mine (n)")
+    before = path.read_bytes()
+    with open_store(f"sqlite:///{path}", migrate=False) as store, pytest.raises(NotMigrated):
+        store.workspace("any")
+    assert path.read_bytes() == before
 
 
 @pytest.mark.usefixtures("postgres_driver")

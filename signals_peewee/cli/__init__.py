@@ -7,7 +7,15 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from ..errors import DatabaseUnavailable, MigrationError, MissingDriver, NotFound, NotMigrated, SignalsError
+from ..errors import (
+    DatabaseUnavailable,
+    MigrationError,
+    MissingDriver,
+    NotFound,
+    NotMigrated,
+    SignalsError,
+    UnknownStep,
+)
 from .commands import COMMANDS
 from .dates import Dates
 from .errors import BadArgument, BadFile, Interrupted
@@ -22,6 +30,7 @@ _CODES: Sequence[tuple[type[BaseException], int]] = (
     (MissingDriver, 3),
     (DatabaseUnavailable, 3),
     (NotFound, 4),
+    (UnknownStep, 2),
     (MigrationError, 5),
     (SignalsError, 2),
     (BrokenPipeError, 141),

@@ -68,7 +68,7 @@ def _kept(progress: Progress, flags: Namespace) -> str:
     if flags.dry_run or not progress.done:
         return "interrupted; nothing was stored"
     return (
-        f"interrupted; the first {progress.done:,} rows of {flags.file} are stored and stay: "
+        f"interrupted; at least the first {progress.done:,} rows of {flags.file} are stored and stay: "
         "run the same command again, and it goes on where it must"
     )
 
@@ -90,7 +90,11 @@ def summary(plan: Plan, report: ImportReport, flags: Namespace) -> str:
         lines += ["the first of them"]
         lines += [f"  row {rejection.row}: {safe(rejection.reason)}" for rejection in report.rejections]
     if report.conflicts:
-        lines += ["", "conflicts are stored with other values, and were left as they are; --update overwrites them"]
+        lines += [
+            "",
+            "conflicts are stored with other values, and were left as they are: --update overwrites them;",
+            "where the ids of this file mean something else, give it a --source of its own",
+        ]
     return "\n".join(lines)
 
 

@@ -40,6 +40,10 @@ class Engine(ABC):
         """Refuse a connection on which keys between tables would not be kept."""
 
     @abstractmethod
+    def built(self) -> None:
+        """Set what a database keeps for good, now that a store of its own has built its tables in it."""
+
+    @abstractmethod
     def write(self) -> AbstractContextManager[Any]:
         """A transaction that may write from its first statement; a savepoint inside the host's own."""
 

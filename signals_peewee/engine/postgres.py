@@ -44,6 +44,9 @@ class Postgres(Engine):
     def check_ready(self) -> None:
         """Postgres always keeps its keys."""
 
+    def built(self) -> None:
+        """Nothing: a server has its own settings."""
+
     def write(self) -> AbstractContextManager[Any]:
         return self.database.atomic()
 
@@ -71,6 +74,10 @@ class Postgres(Engine):
         first = str(error).strip().partition("\n")[0]
         if isinstance(error, ImproperlyConfigured):
             return MissingDriver("no Postgres driver is installed: pip install 'signals-peewee[postgres]'")
+        if "invalid connection option" in first:
+            return InvalidOption(
+                "url", str(self.database.database), f"connection parameters that Postgres has ({first})"
+            )
         state = sqlstate(error)
         if state in (_NO_TABLE, _NO_COLUMN, _NO_SCHEMA):
             return NotMigrated(

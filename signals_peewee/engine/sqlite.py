@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from peewee import OP, Expression, fn
 
@@ -38,6 +40,10 @@ class Sqlite(Engine):
                 "database", self.database, "foreign keys switched on: SqliteDatabase(…, pragmas={'foreign_keys': 1})"
             )
 
+    def built(self) -> None:
+        # Kept in the file: readers and a writer do not keep each other waiting.
+        self.database.execute_sql("PRAGMA journal_mode = wal")
+
     def write(self) -> AbstractContextManager[Any]:
         return self.database.atomic(lock_type="IMMEDIATE")
 
@@ -67,5 +73,19 @@ class Sqlite(Engine):
                 "or run `signals-peewee migrate up`"
             )
         if _UNAVAILABLE.search(text):
-            return DatabaseUnavailable(f"SQLite file {str(self.database.database)!r}: {text}")
+            return DatabaseUnavailable(f"SQLite file {self._file}: {text}{self._why(text)}")
         return None
+
+    @property
+    def _file(self) -> Path:
+        name = str(self.database.database)
+        return Path(unquote(name.removeprefix("file:").partition("?")[0]) if name.startswith("file:") else name)
+
+    def _why(self, text: str) -> str:
+        if "is locked" in text:
+            return "; another process is writing to it and did not finish in time, so try again"
+        if "unable to open" not in text:
+            return ""
+        if self._file.is_dir():
+            return "; it is a folder"
+        return f"; there is no {self._file if self._file.parent.is_dir() else f'folder {self._file.parent}'}"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import re
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from peewee import Database
 
@@ -13,65 +12,90 @@ from ..errors import InvalidOption
 
 SQLITE, POSTGRES = ("sqlite", "sqlite+pool"), ("postgres", "postgresql", "postgres+pool", "postgresql+pool")
 BUSY_TIMEOUT = 5.0
+_FORMS = "sqlite:///file.db or postgresql://user:password@host/name"
+_ESCAPED = "a usable Postgres URL; in a user or password, / ? # @ % are written %2F %3F %23 %40 %25"
+_NUMBERS = {"timeout": float, "max_connections": int, "stale_timeout": float}
+_PASSWORDS = (re.compile(r"((?:^|//)[^:/@]*:)(?!//).*(?=@)", re.DOTALL), re.compile(r"(?i)([?&]password=)[^&#]*"))
 
 
 def database_from_url(url: str, **options: Any) -> Database:
     """Return the Peewee database that a URL names; it connects when it is first used.
 
-    SQLite gets what a service needs: write-ahead log, foreign keys, a busy timeout of five seconds, and write
-    transactions that begin with BEGIN IMMEDIATE.
+    SQLite gets what a service needs: foreign keys, a busy timeout of five seconds, and write transactions that begin
+    with BEGIN IMMEDIATE.
 
     Args:
         url: `sqlite:///file.db` (relative), `sqlite:////absolute/file.db`, `sqlite:///file.db?mode=ro` (only read),
             `sqlite:///:memory:`, or `postgresql://user:password@host:port/name?sslmode=require`; with `+pool` after
-            the scheme for Peewee's pool.
+            the scheme for Peewee's pool (`max_connections`, `stale_timeout`).
         options: handed to the Peewee database class.
 
     Raises:
-        InvalidOption: the URL has another scheme, no database name, or parameters that the driver does not take.
+        InvalidOption: the URL has another scheme, no database name, or parameters that make no sense.
     """
     if not isinstance(url, str):
-        raise InvalidOption("url", url, "a text such as sqlite:///signals.db")
-    if urlsplit(url).scheme not in SQLITE + POSTGRES:
-        raise InvalidOption("url", without_password(url), "sqlite:///file.db or postgresql://user:password@host/name")
+        raise InvalidOption("url", url, _FORMS)
     from playhouse.db_url import connect
 
     try:
-        if urlsplit(url).scheme in SQLITE:
-            url, for_a_service = _sqlite(url)
-            options = {**for_a_service, **options}
-        database: Database = connect(url, unquote_user=True, unquote_password=True, **options)
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidOption("url", without_password(url), _ESCAPED) from error
+    if parts.scheme in SQLITE:
+        database: Database = connect(f"{parts.scheme}:///_", **{**_sqlite(url, parts), **options})
+        return database
+    if parts.scheme not in POSTGRES or not url.startswith(f"{parts.scheme}://"):
+        raise InvalidOption("url", without_password(url), _FORMS)
+    if parts.fragment or not parts.path.strip("/"):
+        expected = _ESCAPED if parts.fragment else "a database name after the host: postgresql://host/name"
+        raise InvalidOption("url", without_password(url), expected)
+    try:
+        database = connect(url, unquote_user=True, unquote_password=True, **options)
     except (ValueError, TypeError) as error:
-        raise InvalidOption("url", without_password(url), f"a usable database URL ({error})") from error
+        raise InvalidOption("url", without_password(url), _ESCAPED) from error
     return database
 
 
 def without_password(url: str) -> str:
     """Return the URL as a message may show it."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+    for password in _PASSWORDS:
+        url = password.sub(r"\1***", url)
+    return url
 
 
-def _sqlite(url: str) -> tuple[str, dict[str, Any]]:
-    parts = urlsplit(url)
-    if parts.netloc:
-        raise ValueError(f"a relative file takes three slashes: {parts.scheme}:///{parts.netloc}{parts.path}")
+def _sqlite(url: str, parts: SplitResult) -> dict[str, Any]:
+    path = unquote(parts.path)[1:]
+    if parts.netloc or not url.startswith(f"{parts.scheme}:///"):
+        raise InvalidOption(
+            "url", url, f"three slashes before a relative file: {parts.scheme}:///{parts.netloc or path}"
+        )
+    if parts.fragment or not path or path.endswith("/"):
+        raise InvalidOption("url", url, "the name of a file, in which # and ? are written %23 and %3F")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    path, mode = unquote(parts.path)[1:] or ":memory:", query.pop("mode", "rwc")
+    mode = query.pop("mode", "rwc")
     if mode not in ("ro", "rw", "rwc"):
-        raise ValueError(f"mode={mode} is none of ro, rw, rwc")
+        raise InvalidOption("url", url, "a mode that is ro, rw or rwc")
+    pooled = parts.scheme.endswith("+pool")
     options: dict[str, Any] = {
-        "database": path,
+        "database": path if mode == "rwc" else f"file:{quote(path)}?mode={mode}",
         "pragmas": {"foreign_keys": 1, "synchronous": "normal"},
         "timeout": BUSY_TIMEOUT,
         "lock_type": "IMMEDIATE",
+        **({"check_same_thread": False} if pooled else {}),  # a pool hands a connection to another thread
+        **({} if mode == "rwc" else {"uri": True}),
     }
-    if parts.scheme.endswith("+pool"):
-        options["check_same_thread"] = False  # a connection goes back to the pool and out to another thread
-    if mode != "rwc":
-        options.update(database=f"file:{quote(path)}?mode={mode}", uri=True)
-    if mode != "ro" and (not Path(path).exists() or os.access(path, os.W_OK)):
-        options["pragmas"] = {"journal_mode": "wal", **options["pragmas"]}
-    return f"{parts.scheme}:///{quote(path)}?{urlencode(query)}", options
+    for name, value in query.items():
+        options[name] = _number(url, name, value, pooled)
+    return options
+
+
+def _number(url: str, name: str, value: str, pooled: bool) -> float:
+    known = list(_NUMBERS) if pooled else ["timeout"]
+    if name not in known:
+        raise InvalidOption("url", url, f"no other parameters than mode, {', '.join(known)}; a ? in a name is %3F")
+    try:
+        number: float = _NUMBERS[name](value)
+    except ValueError as error:
+        raise InvalidOption("url", url, f"a number after {name}=") from error
+    return number

@@ -9,7 +9,7 @@ from peewee import DatabaseError, PeeweeException
 
 from ..engine.migrating import Held, Migrating
 from ..engine.waiting import pauses
-from ..errors import DatabaseUnavailable, MigrationError, MissingDriver, OpenTransaction
+from ..errors import DatabaseUnavailable, InvalidOption, MigrationError, MissingDriver, OpenTransaction
 from .history import History, Row
 
 
@@ -85,7 +85,7 @@ class Session:
             yield
         except PeeweeException as error:
             known = self._migrating.engine.explain(error)
-            if isinstance(known, (DatabaseUnavailable, MissingDriver)):
+            if isinstance(known, (DatabaseUnavailable, InvalidOption, MissingDriver)):
                 raise known from error
             said = str(error).strip()
             raise MigrationError(f"the history {self._table!r} cannot be read or written: {said}") from error

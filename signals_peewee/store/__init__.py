@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from .filters import SignalFilter
 from .paging import Page
-from .reports import IngestReport, Recorded
+from .reports import IngestReport, Recorded, RejectedRow, Rejection
 from .store import SignalStore, open_store
 from .workspace import Workspace
 
-__all__ = ["IngestReport", "Page", "Recorded", "SignalFilter", "SignalStore", "Workspace", "open_store"]
+__all__ = [
+    "IngestReport",
+    "Page",
+    "Recorded",
+    "RejectedRow",
+    "Rejection",
+    "SignalFilter",
+    "SignalStore",
+    "Workspace",
+    "open_store",
+]

@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from itertools import chain
 from os import urandom
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from ..errors import NotFound
 from ..schema.documents import EXPONENT_FROM, MAX_DEPTH
@@ -18,7 +17,8 @@ from .columns import Batch
 
 _NONE = type(None)
 _KNOWN = frozenset(NAMES)
-_ZONES = {timezone, ZoneInfo}
+_ZONES = {("datetime", "timezone"), ("zoneinfo", "ZoneInfo")}
+"""By name: who passes no ZoneInfo has not imported it."""
 _JSON = {str, int, float, bool, _NONE, dict, list}
 _LARGE = 10**1000
 _encode: Callable[[object], str] = json.JSONEncoder(
@@ -83,7 +83,7 @@ def _instants(values: list[Any], kinds: set[type]) -> list[Any]:
     _only({datetime}, kinds)
     times = [value for value in values if value is not None]
     zones = {time.tzinfo for time in times}
-    _only(_ZONES, {type(zone) for zone in zones})
+    _sure(_ZONES.issuperset({(type(zone).__module__, type(zone).__name__) for zone in zones}))
     if zones != {timezone.utc}:
         values = [None if value is None else value.astimezone(timezone.utc) for value in values]
         times = [value for value in values if value is not None]

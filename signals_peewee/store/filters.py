@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -62,7 +62,7 @@ class SignalFilter:
     occurred_before: datetime | None = None
     archived: bool = False
     merged: bool = False
-    _also: tuple[SignalFilter, ...] = ()
+    _also: tuple[SignalFilter, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         for name in (*_WORDS, "segment"):
@@ -87,9 +87,9 @@ class SignalFilter:
     def given(self) -> dict[str, Any]:
         """Return what this filter, without those combined with it, asks for."""
         return {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if field.name != "_also" and getattr(self, field.name) not in (None, False)
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name != "_also" and getattr(self, each.name) not in (None, False)
         }
 
 

@@ -79,9 +79,3 @@ class RejectedRow(InvalidSignal):
         self.row_number = rejection.row_number
         Refused.__init__(self, rejection.field, rejection.value, rejection.expected)
         self.args = (f"row {rejection.row_number}: {rejection.reason}",)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (Rejection(self.row_number, self._reason(), self.field, self.value, self.expected),)
-
-    def _reason(self) -> str:
-        return str(self).partition(": ")[2]

@@ -102,7 +102,10 @@ class SignalStore:
             MigrationError: a step failed, or the history is not what the steps say.
         """
         with _hosts_named():
-            return self.runner(**options).up()
+            applied = self.runner(**options).up()
+        if applied and self._owns_database:
+            attempt(self.engine, self.engine.built)
+        return applied
 
     @operation
     def workspace(self, workspace: Any) -> Workspace:
@@ -128,7 +131,7 @@ class SignalStore:
 
     @operation
     def workspace_named(self, name: str, *, create: bool = False) -> Workspace:
-        """Return the door to the workspace of this name; of several, the oldest.
+        """Return the door to the workspace of this name.
 
         Args:
             name: what stands in the `name` of the workspace model. With a host's model that has no `name`, its key.
@@ -136,6 +139,7 @@ class SignalStore:
 
         Raises:
             NotFound: there is no such workspace.
+            InvalidOption: several have this name.
             InvalidSignal: the name of a new one is blank, or longer than 200 characters.
             NotMigrated: the tables are missing, or older than the code.
             HostsChanged: the tables were built for other host models.
@@ -145,16 +149,21 @@ class SignalStore:
         column = model._meta.fields.get("name")
         if column is None:
             return self.workspace(name)
-        query = model.select().where(column == name).order_by(model._meta.primary_key)
-        row = query.first()
-        if row is None and create and self.hosts.workspace is None:
-            check_text("workspace name", name, max_length=NAME_LENGTH, blank=False)
+        query = model.select().where(column == name).limit(2)
+        rows = list(query)
+        if not rows and create and self.hosts.workspace is None:
+            check_text("name", name, max_length=NAME_LENGTH, blank=False)
             with self.engine.write():
                 self.engine.serialize(f"{self.schema}.workspaces.{name}")
-                row = query.clone().first() or model.create(name=name)
-        if row is None:
-            raise NotFound("workspace", name, f"the name of a {model.__name__}")
-        return self.workspace(row)
+                rows = list(query.clone()) or [model.create(name=name)]
+        if len(rows) > 1:
+            raise InvalidOption(
+                "workspace", name, "the name of one workspace; several have it, so pass a row or its key"
+            )
+        if not rows:
+            made = "; a host's own workspaces are never made here" if create else ""
+            raise NotFound("workspace", name, f"the name of a {model.__name__}{made}")
+        return self.workspace(rows[0])
 
     def _check_ready(self) -> None:
         if self._ready:
@@ -219,11 +228,18 @@ def open_store(
     store = SignalStore(database, hosts=hosts, schema=schema, vocabularies=vocabularies, ids=ids)
     store._owns_database = not bound
     try:
+        if not bound:
+            _connect(store, options)
         if migrate:
             store.migrate()
-        else:
-            attempt(store.engine, lambda: store.database.connect(reuse_if_open=True))
     except BaseException:
         store.close()
         raise
     return store
+
+
+def _connect(store: SignalStore, options: Mapping[str, Any]) -> None:
+    try:
+        attempt(store.engine, store.database.connect)
+    except TypeError as error:
+        raise InvalidOption("options", dict(options), f"what the driver takes ({error})") from error

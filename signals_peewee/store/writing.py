@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from peewee import ForeignKeyField
 
@@ -22,6 +21,7 @@ from .comparing import METADATA, Comparison, compare
 from .reports import OnExisting
 
 _LEFT_OUT = "embedding"
+_KEPT = "_writer"
 
 
 class Settled(NamedTuple):
@@ -199,14 +199,10 @@ class Writer:
 
 
 def writer(engine: Engine, models: Models) -> Writer:
-    """Return the writer of a store, made at its first use."""
-    found = _writers.get(models)
-    if found is None:
-        found = _writers[models] = Writer(engine, models)
+    """Return the writer of a store, made at its first use and kept with its models, so that it goes with them."""
+    kept = vars(models)
+    found: Writer = kept.get(_KEPT) or kept.setdefault(_KEPT, Writer(engine, models))
     return found
-
-
-_writers: WeakKeyDictionary[Models, Writer] = WeakKeyDictionary()
 
 
 def _target(models: Models) -> Target:
