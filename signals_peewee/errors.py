@@ -23,6 +23,7 @@ __all__ = [
     "IrreversibleStep",
     "LateStep",
     "LockTimeout",
+    "LostRace",
     "MigrationError",
     "MissingDriver",
     "MissingStep",
@@ -114,6 +115,13 @@ class MissingDriver(SignalsError, ImportError):
 
 class NotMigrated(SignalsError, RuntimeError):
     """The tables are missing or older than the code: call `store.migrate()`."""
+
+
+class LostRace(SignalsError, RuntimeError):
+    """The database gave up because of what somebody else did meanwhile: repeat the whole transaction.
+
+    Outside a transaction of the host's the library has repeated the call itself before it raises this.
+    """
 
 
 class MigrationError(SignalsError, RuntimeError):

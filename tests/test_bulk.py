@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from peewee import Database
 
 from signals_peewee import SignalStore, open_store
-from signals_peewee.engine.bulk_postgres import array_text
-from signals_peewee.engine.bulk_sqlite import instant_text
+from signals_peewee.engine.bulk import Target, instant_texts
+from signals_peewee.engine.bulk_postgres import PostgresBulk, array_text
 from signals_peewee.schema.documents import encode
 from signals_peewee.store.checking import Checks
 from signals_peewee.store.checking_columns import Doubtful, as_columns, with_documents
@@ -42,24 +42,32 @@ def test_an_array_comes_out_of_postgres_as_it_went_in(administration: Database, 
 def test_times_come_out_of_postgres_as_they_went_in(administration: Database, values: list[datetime | None]) -> None:
     (stored,) = administration.execute_sql(
         "SELECT array_agg(extract(epoch FROM t) ORDER BY n) FROM unnest(%s::timestamptz[]) WITH ORDINALITY a(t, n)",
-        (array_text(values),),
+        (array_text(instant_texts(values)),),
     ).fetchone()
     epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
     given = [None if value is None else (value - epoch) // timedelta(microseconds=1) for value in values]
     assert [None if value is None else int(value * 1_000_000) for value in stored] == given
 
 
-@given(values=st.lists(st.datetimes(timezones=st.just(timezone.utc)), min_size=1))
-def test_a_column_of_times_is_written_as_each_is(values: list[datetime]) -> None:
-    from peewee import SqliteDatabase
+@given(values=st.lists(st.none() | st.datetimes(timezones=st.just(timezone.utc)), min_size=1))
+def test_a_column_of_times_is_written_as_each_is(values: list[datetime | None]) -> None:
+    assert instant_texts(values) == [
+        value and value.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z" for value in values
+    ]
 
-    from signals_peewee.engine.bulk import Target
-    from signals_peewee.engine.bulk_sqlite import SqliteBulk
 
-    target = Target("t", {"at": "TIMESTAMPTZ"}, "scope", ("a", "b"), "b")
-    bulk = SqliteBulk(SqliteDatabase(":memory:"), target)
-    assert bulk._plain("at", values) == [instant_text(value) for value in values]
-    assert bulk._plain("at", [*values, None]) == [*(instant_text(value) for value in values), None]
+@given(rows=st.lists(st.tuples(st.none() | storable | special, st.none() | st.integers(-9, 9)), min_size=1))
+def test_what_is_copied_comes_out_as_it_went_in(
+    administration: Database, rows: list[tuple[str | None, int | None]]
+) -> None:
+    bulk = PostgresBulk(administration, Target('"copied"', {}, "c", ("a", "b"), "b"))
+    columns = {"a": [a for a, _ in rows], "b": [b for _, b in rows]}
+    with administration.atomic() as transaction:
+        administration.execute_sql("CREATE TEMP TABLE copied (a text, b int, c text)")
+        assert bulk._copied(columns, {"c": "\\\t"})
+        found = administration.execute_sql("SELECT a, b, c FROM copied").fetchall()
+        transaction.rollback()
+    assert found == [(a, b, "\\\t") for a, b in rows]
 
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats(-1e15, 1e15) | storable

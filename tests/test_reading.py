@@ -117,6 +117,27 @@ def test_another_workspace_sees_nothing(store: SignalStore, workspace: Workspace
     assert (other.page().items, other.count(), other.counts("source")) == ([], 0, {})
 
 
+@pytest.mark.parametrize("reference", [None, "", "x" * 513, "a\0", 7])
+def test_a_reference_that_is_none_is_refused(workspace: Workspace, reference: Any) -> None:
+    workspace.record("anonymous", source="slack")
+    with pytest.raises(InvalidSignal, match="source_ref"):
+        workspace.find("slack", reference)
+
+
+def test_what_is_another_workspaces_by_now_is_not_read_along(store: SignalStore, workspace: Workspace) -> None:
+    models: Any = store.models
+    other = models.Workspace.create(name="other")
+    item = models.InboxItem.create(workspace=workspace.id, type="feedback", source="email", title="t", raw_content="r")
+    id = workspace.record("words", source="email", inbox_item_id=item.id).signal.id
+    models.SignalProject.create(signal=id, project=models.Project.create(workspace=other, name="secret"))
+    mine = models.Project.create(workspace=workspace.id, name="mine")
+    models.SignalProject.create(signal=id, project=mine)
+    models.InboxItem.update(workspace=other).execute()
+    row = workspace.get(id, include=["inbox_item", "projects"])
+    assert row.inbox_item is None
+    assert [link.project.name for link in row.project_links] == ["mine"]
+
+
 def test_pages_are_newest_first_and_the_cursor_goes_on(workspace: Workspace, fill: Fill) -> None:
     made = fill(*({} for _ in range(10)))
     first = workspace.page(limit=4)
@@ -218,7 +239,7 @@ def test_a_cursor_is_refused_where_it_does_not_belong(store: SignalStore, worksp
     ):
         with pytest.raises(InvalidCursor, match="the next_cursor of a page"):
             workspace.page(after=wrong)  # type: ignore[arg-type]
-    for position, value in ((0, 2), (3, None), (3, ["a"])):
+    for position, value in ((0, 2), (3, None), (3, ["a"]), (3, "a\0"), (3, "\ud800")):
         with pytest.raises(InvalidCursor, match="made by this version"):
             workspace.page(after=_tampered(cursor, position, value))
     assert len(workspace.page(after=cursor, limit=500).items) == 2

@@ -414,11 +414,8 @@ def test_an_inbox_with_two_keys_to_the_workspace_has_to_say_which(database: Data
     keys = {name: pw.ForeignKeyField(tenant, backref="+") for name in ("owner", "guest")}
     item: Any = type("Mail", (base,), keys)
     database.create_tables([tenant, item])
-    store = SignalStore(database, hosts=Hosts(workspace=tenant, inbox_item=item))
-    store.migrate()
-    one = tenant.create()
     with pytest.raises(InvalidHosts, match="one called workspace"):
-        store.workspace(one).record("words", source="email", inbox_item_id=item.create(owner=one, guest=one).id)
+        SignalStore(database, hosts=Hosts(workspace=tenant, inbox_item=item))
 
 
 @pytest.mark.parametrize("ids", ["time", "random"])

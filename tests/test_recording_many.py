@@ -302,7 +302,7 @@ def test_memory_does_not_grow_with_the_file(workspace: Workspace) -> None:
             yield {"verbatim": f"words {number} " * 5, "source": "upload", "source_metadata": {"n": number}}
 
     def progress(done: int) -> None:
-        if done == 8_000:
+        if done == 10_000:
             early.append(tracemalloc.get_traced_memory()[1])
 
     tracemalloc.start()

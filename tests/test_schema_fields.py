@@ -166,6 +166,26 @@ def test_a_document_that_cannot_be_stored_is_refused_with_its_path(
     assert store.models.Signal.select().count() == 0
 
 
+def test_a_leaf_does_not_count_as_a_level(store: SignalStore) -> None:
+    workspace = store.workspace_named("acme", create=True)
+    for leaf in ("x", 1, None, 1.5, 1e300, {}):
+        document: Any = leaf
+        for _ in range(200 if leaf != {} else 199):
+            document = {"a": document}
+        recorded = workspace.record("words", source="other", source_metadata=document)
+        assert workspace.get(recorded.signal.id).source_metadata == document
+        assert (
+            workspace.record_many([{"verbatim": "words", "source": "other", "source_metadata": document}]).created == 1
+        )
+
+
+def test_keys_that_repair_would_make_one_are_refused(store: SignalStore) -> None:
+    workspace = store.workspace_named("acme", create=True)
+    document: Any = {"\0": 1, "\ud800": 2}
+    with pytest.raises(InvalidSignal, match="still different"):
+        workspace.record("words", source="other", source_metadata=document, repair=True)
+
+
 def test_a_document_of_the_greatest_depth_is_stored(store: SignalStore, signal: Any) -> None:
     assert store.models.Signal.get_by_id(signal(source_metadata=_deep(200)).id).source_metadata == _deep(200)
 

@@ -19,6 +19,7 @@ from peewee import (
     Database,
     DatabaseProxy,
     DeferredForeignKey,
+    FixedCharField,
     ForeignKeyField,
     IntegrityError,
     Model,
@@ -37,6 +38,11 @@ KEYS: dict[str, tuple[Any, Any, dict[str, str]]] = {
         lambda: CharField(30, primary_key=True),
         lambda n: f"key {n}",
         {"sqlite": "VARCHAR(30)", "postgres": "character varying(30)"},
+    ),
+    "char": (
+        lambda: FixedCharField(3, primary_key=True),
+        lambda n: f"ab{n}",
+        {"sqlite": "CHAR(3)", "postgres": "character(3)"},
     ),
     "integer": (AutoField, lambda n: n, {"sqlite": "INTEGER", "postgres": "integer"}),
     "big integer": (
@@ -83,8 +89,13 @@ def test_a_host_plays_every_role_with_any_kind_of_key(database: Database, engine
     store.migrate()
     models: Any = store.models
     rows = [model.create(force_insert=True, pk=key(1)) for model in hosts]
+    rows[2].owner = rows[0]
+    rows[2].save()
     workspace = store.workspace(rows[0])
     signal = workspace.record("words", source="email", source_ref="1", inbox_item_id=key(1)).signal
+    again = {"verbatim": "words", "source": "email", "source_ref": "1", "inbox_item_id": key(1)}
+    assert workspace.record(**again).outcome == "unchanged"
+    assert workspace.record_many([again]).unchanged == 1
     link = models.SignalProject.create(signal=signal, project=rows[2], linked_by=rows[1])
 
     found = catalog(database)

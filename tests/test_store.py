@@ -6,13 +6,14 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import Database, DatabaseProxy, SqliteDatabase
+from peewee import Database, DatabaseProxy, ProgrammingError, SqliteDatabase
 from playhouse.pool import PooledSqliteDatabase
 
 from signals_peewee import SignalsError, SignalStore, open_store
@@ -22,6 +23,7 @@ from signals_peewee.errors import (
     DatabaseUnavailable,
     InvalidOption,
     InvalidSignal,
+    LostRace,
     MissingDriver,
     NotFound,
     NotMigrated,
@@ -272,7 +274,9 @@ def test_a_sqlite_connection_without_foreign_keys_is_refused(tmp_path: Path) -> 
 
 
 def test_a_schema_is_refused_on_sqlite_and_checked_on_postgres(url: str, engine_name: str) -> None:
-    bad = {"sqlite": ["tenant_a"], "postgres": ["", "pg_mine", "x" * 64, "a\0b"]}[engine_name]
+    bad = {"sqlite": ["tenant_a"], "postgres": ["", "pg_mine", "x" * 64, "a\0b", "a%b", "information_schema", 5]}[
+        engine_name
+    ]
     for name in bad:
         with pytest.raises(InvalidOption, match="schema"):
             open_store(url, schema=name)
@@ -318,6 +322,70 @@ def test_a_workspace_is_opened_by_row_key_or_name(url: str) -> None:
             with pytest.raises(InvalidSignal, match="name"):
                 store.workspace_named(blank, create=True)
         assert store.models.Workspace.select().count() == 1
+
+
+def test_a_name_that_several_have_opens_none_of_them(url: str) -> None:
+    with open_store(url) as store:
+        for _ in range(2):
+            store.models.Workspace.create(name="twin")
+        for create in (False, True):
+            with pytest.raises(InvalidOption, match="several have it"):
+                store.workspace_named("twin", create=create)
+
+
+def test_only_a_key_opens_a_workspace(database: Database) -> None:
+    from peewee import AutoField, Model
+
+    from signals_peewee import Hosts
+
+    class Tenant(Model):
+        id = AutoField()
+
+    Tenant.bind(database)
+    database.create_tables([Tenant])
+    store = SignalStore(database, hosts=Hosts(workspace=Tenant))
+    store.migrate()
+    tenant = Tenant.create()
+    assert {store.workspace(each).id for each in (tenant, tenant.id, str(tenant.id))} == {tenant.id}
+    for wrong in (1.0, True, b"1", "\N{FULLWIDTH DIGIT ONE}", 10**30, -1, "one", Tenant(), [tenant.id]):
+        with pytest.raises(NotFound):
+            store.workspace(wrong)
+
+
+def test_a_lost_connection_of_a_store_of_its_own_is_opened_again(postgres_url: str) -> None:
+    with open_store(postgres_url) as store, open_store(postgres_url) as other:
+        workspace = store.workspace_named("acme", create=True)
+        (pid,) = store.database.execute_sql("SELECT pg_backend_pid()").fetchone()
+        other.database.execute_sql("SELECT pg_terminate_backend(%s)", (pid,))
+        with pytest.raises(DatabaseUnavailable):
+            for _ in range(100):
+                workspace.count()
+        assert workspace.record("words", source="other").outcome == "created"
+
+
+def test_a_pool_of_its_own_is_emptied_on_closing(postgres_url: str) -> None:
+    pooled = postgres_url.replace("postgresql://", "postgresql+pool://")
+    with open_store(postgres_url) as watching:
+        for _ in range(3):
+            with open_store(f"{pooled}&max_connections=3") as store:
+                store.workspace_named("acme", create=True)
+        mine = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        until = time.monotonic() + 10
+        while (count := watching.database.execute_sql(mine).fetchone()[0]) and time.monotonic() < until:
+            time.sleep(0.05)  # a backend needs a moment to see that its client has gone
+        assert count == 0
+
+
+def test_a_transaction_that_the_database_gave_up_says_so(postgres_url: str) -> None:
+    with open_store(postgres_url) as store:
+        workspace = store.workspace_named("acme", create=True)
+        with store.database.atomic() as transaction:
+            with pytest.raises(ProgrammingError):
+                store.database.execute_sql("SELECT nothing")
+            with pytest.raises(LostRace, match="repeat the whole transaction"):
+                workspace.count()
+            transaction.rollback()
+        assert workspace.count() == 0
 
 
 def test_a_hosts_workspace_is_found_but_never_made(database: Database) -> None:

@@ -68,7 +68,7 @@ def _converted(plan: Plan, row: Row, seen: _Occurrences) -> dict[str, Any] | Ref
     if "source_ref" in signal:
         metadata["externalId"] = signal["source_ref"]
     else:
-        signal["source_ref"] = seen.ref(cells)
+        signal["source_ref"] = seen.ref({argument: row.cells[at] for argument, at in plan.identity.items()})
     if plan.keep:
         metadata["rawPayload"] = {plan.file.header[at] or f"@{at + 1}": row.cells[at] for at in plan.keep}
     return {**signal, "source_metadata": metadata}

@@ -20,6 +20,7 @@ class Plan:
     Attributes:
         file: opened.
         columns: the place of the column for each argument of `record`.
+        identity: the same before a guess was dropped for its words, which further rows may change.
         constants: what stands for a blank cell, or for a column that there is not.
         keep: the places of further columns to keep.
         dates: how dates are written.
@@ -30,6 +31,7 @@ class Plan:
 
     file: CsvFile
     columns: Mapping[str, int]
+    identity: Mapping[str, int]
     constants: Mapping[str, str]
     keep: Sequence[int]
     dates: Dates
@@ -71,6 +73,7 @@ def planned(
     if "verbatim" not in {**named, **guessed}:
         columns_there = ", ".join(repr(name) for name in header[:12] if name) + (", …" if len(header) > 12 else "")
         raise BadFile(path, f"no column is known to hold the text; name it with --text (there are {columns_there})")
+    identity = {**named, **guessed}
     survey = _surveyed(file, {**named, **guessed}, guessed, dates, known)
     notes = []
     for argument, (word, strange, all_words) in survey.words.items():
@@ -85,7 +88,7 @@ def planned(
             f"{many:,} dates, such as {cell!r}, can only be read {other} first: "
             f"--{dates.order}-first may be wrong for others too"
         )
-    return Plan(file, {**named, **guessed}, dict(constants), kept, dates, known, survey.rows, notes)
+    return Plan(file, {**named, **guessed}, identity, dict(constants), kept, dates, known, survey.rows, notes)
 
 
 @dataclass
@@ -106,7 +109,11 @@ class _Survey:
 def _surveyed(
     file: CsvFile, columns: Mapping[str, int], guessed: Iterable[str], dates: Dates, known: Vocabulary
 ) -> _Survey:
-    guesses = [(argument, columns[argument], frozenset(known[argument])) for argument in WORDS if argument in guessed]
+    guesses = [
+        (argument, columns[argument], frozenset(map(str.casefold, known[argument])))
+        for argument in WORDS
+        if argument in guessed
+    ]
     survey, date = _Survey(), columns.get("occurred_at")
     for row in file.rows():
         survey.rows += 1

@@ -22,6 +22,8 @@ class Engine(ABC):
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.owned = False
+        """Whether a store opened the database itself, and may close it."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Engine:
         # Peewee copies the fields of a model into its subclasses; the database is never copied along.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from operator import itemgetter
 from typing import Any
 
-from peewee import EXCEPTIONS, ExceptionWrapper, IntegrityError  # type: ignore[attr-defined]
+from peewee import IntegrityError
 
-from .bulk import Bulk, Columns, quoted
+from .bulk import Bulk, Columns, as_peewee_raises, log, quoted
 
 _ROWS = 2000
 """Rows a statement: larger arrays were slower on the server."""
@@ -18,8 +17,6 @@ _SEPARATOR, _NULL = "\0", "\ud800"
 """Neither can stand in a text that Postgres stores, so neither is ever part of a value."""
 _WORTH_COPYING = 200
 _COPY_ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
-_log = logging.getLogger("peewee")
-_as_peewee_raises = ExceptionWrapper(EXCEPTIONS)
 
 
 class PostgresBulk(Bulk):
@@ -35,7 +32,8 @@ class PostgresBulk(Bulk):
         return bool(self.database.execute_sql(sql, list(row.values())).rowcount)
 
     def insert(self, columns: Columns, constants: Mapping[str, Any], *, likely_new: bool) -> int:
-        columns = _in_order(columns, self.target.identity)
+        columns = _in_order(self._plain(columns), self.target.identity)
+        constants = {name: self.plain(name, [value])[0] for name, value in constants.items()}
         rows = len(columns["id"])
         if likely_new and rows >= _WORTH_COPYING and self._copied(columns, constants):
             return rows
@@ -48,7 +46,7 @@ class PostgresBulk(Bulk):
 
     def unlike(self, scope: Any, columns: Columns, present: Sequence[str]) -> list[int]:
         columns = {
-            name: [None if value is None else "t" for value in values] if name in present else values
+            name: [None if value is None else "t" for value in values] if name in present else self.plain(name, values)
             for name, values in columns.items()
         }
         sql = self._once(("unlike", *columns, "=", *present), lambda: self._unlike(tuple(columns), present))
@@ -80,14 +78,17 @@ class PostgresBulk(Bulk):
             f"UPDATE {self.target.table} AS stored SET {changes} FROM ROWS FROM ({given}) AS given({quoted(names)})"
             ' WHERE stored."id" = given."id"'
         )
-        for part in _parts(columns):
+        for part in _parts(self._plain(columns)):
             self.database.execute_sql(sql, [*map(array_text, part.values())])
+
+    def _plain(self, columns: Columns) -> Columns:
+        return {name: self.plain(name, values) for name, values in columns.items()}
 
     def _copied(self, columns: Columns, constants: Mapping[str, Any]) -> bool:
         """COPY the rows, which is faster than INSERT and fails as a whole; tell whether all were new."""
         sql = f"COPY {self.target.table} ({quoted((*columns, *constants))}) FROM STDIN"
         try:
-            with self.database.atomic(), _as_peewee_raises:
+            with self.database.atomic(), as_peewee_raises:
                 for part in _parts(columns):
                     self._copy(sql, copy_text(part, constants))
         except IntegrityError:
@@ -95,7 +96,7 @@ class PostgresBulk(Bulk):
         return True
 
     def _copy(self, sql: str, text: str) -> None:
-        _log.debug((sql, "COPY"))
+        log.debug((sql, "COPY"))
         cursor = self.database.cursor()
         if hasattr(cursor, "copy_expert"):  # psycopg2
             cursor.copy_expert(sql, StringIO(text), len(text))
@@ -159,17 +160,30 @@ def _joined(values: Sequence[Any]) -> str:
 
 def copy_text(columns: Columns, constants: Mapping[str, Any]) -> str:
     """Return rows as COPY reads them."""
-    cells = zip(*map(_copied_cells, columns.values()), strict=True)
-    end = "\t" + "\t".join([_copied_cells([value])[0] for value in constants.values()]) + "\n"
-    return end.join(["\t".join(row) for row in cells]) + end
+    first, *others = map(_cells, columns.values())
+    end = "\t".join([_cells([value])[0] for value in constants.values()]) + "\n"
+    width, rows = len(columns), len(first)
+    cells = [""] * (width * rows)
+    # What ends a row stands before the next: so one join makes all of them.
+    cells[::width] = [first[0], *[end + cell for cell in first[1:]]]
+    for at, other in enumerate(others, 1):
+        cells[at::width] = other
+    return "\t".join([*cells, end])
 
 
-def _copied_cells(values: Sequence[Any]) -> list[str]:
-    text = _joined(values)
+def _cells(values: Sequence[Any]) -> Sequence[str]:
+    texts = [str(value) for value in values if value is not None] if {str} != set(map(type, values)) else values
+    joined, changed = _SEPARATOR.join(texts), False
     for character, escaped in _COPY_ESCAPES:
-        if character in text:
-            text = text.replace(character, escaped)
-    return text.replace(_NULL, "\\N").split(_SEPARATOR)
+        if character in joined:
+            joined = joined.replace(character, escaped)
+            changed = True
+    if changed:
+        texts = joined.split(_SEPARATOR)
+    if len(texts) == len(values):
+        return texts
+    each = iter(texts)
+    return ["\\N" if value is None else next(each) for value in values]
 
 
 def _in_order(columns: Columns, identity: tuple[str, str]) -> Columns:

@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timezone
 from itertools import repeat
-from operator import add, methodcaller, sub
 from typing import Any
 
-from peewee import EXCEPTIONS, ExceptionWrapper  # type: ignore[attr-defined]
-
-from .bulk import Bulk, Columns, quoted
-
-_INSTANT = "TIMESTAMPTZ"
-
-_log = logging.getLogger("peewee")
-_as_peewee_raises = ExceptionWrapper(EXCEPTIONS)
+from .bulk import Bulk, Columns, as_peewee_raises, log, quoted
 
 
 class SqliteBulk(Bulk):
     """The statement is compiled once by SQLite, and the driver walks through the batch in C."""
 
     def insert_one(self, row: Mapping[str, Any]) -> bool:
-        values = [self._plain(name, (value,))[0] for name, value in row.items()]
+        values = [self.plain(name, (value,))[0] for name, value in row.items()]
         return bool(self.database.execute_sql(self._insert(tuple(row)), values).rowcount)
 
     def insert(self, columns: Columns, constants: Mapping[str, Any], *, likely_new: bool) -> int:
-        each = [self._plain(name, values) for name, values in columns.items()]
-        same = [repeat(self._plain(name, (value,))[0]) for name, value in constants.items()]
+        each = [self.plain(name, values) for name, values in columns.items()]
+        same = [repeat(self.plain(name, (value,))[0]) for name, value in constants.items()]
         return self._many(self._insert((*columns, *constants)), zip(*each, *same, strict=False))
 
     def unlike(self, scope: Any, columns: Columns, present: Sequence[str]) -> list[int]:
         shape = ("unlike", *columns, "=", *present)
         sql = self._rendered.get(shape) or self._rendered.setdefault(shape, self._unlike(tuple(columns), present))
         each = [
-            [None if value is None else 1 for value in values] if name in present else self._plain(name, values)
+            [None if value is None else 1 for value in values] if name in present else self.plain(name, values)
             for name, values in columns.items()
         ]
         rows = zip(range(len(each[0])), repeat(scope), *each, strict=False)
@@ -67,7 +57,7 @@ class SqliteBulk(Bulk):
     def update(self, columns: Columns) -> None:
         names = [name for name in columns if name != "id"]
         changes = ", ".join(f'"{name}" = ?' for name in names)
-        each = [self._plain(name, columns[name]) for name in (*names, "id")]
+        each = [self.plain(name, columns[name]) for name in (*names, "id")]
         self._many(f'UPDATE {self.target.table} SET {changes} WHERE "id" = ?', zip(*each, strict=True))
 
     def _insert(self, names: tuple[str, ...]) -> str:
@@ -91,29 +81,9 @@ class SqliteBulk(Bulk):
             f" AND ({own}({' AND '.join(alike) or '1'})))"
         )
 
-    def _plain(self, name: str, values: Sequence[Any]) -> Sequence[Any]:
-        """Return times as the text that the column holds."""
-        if self.target.types[name] != _INSTANT:
-            return values
-        if not all(values):
-            return [None if value is None else instant_text(value) for value in values]
-        # Through differences, because writing an offset takes longer than writing the rest of a time.
-        naive = map(add, map(sub, values, repeat(_AWARE)), repeat(_NAIVE))
-        return "Z\n".join([*map(_isoformat, naive), ""]).splitlines()
-
     def _many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        _log.debug((sql, "executemany"))
-        with _as_peewee_raises:
+        log.debug((sql, "executemany"))
+        with as_peewee_raises:
             cursor = self.database.cursor().executemany(sql, rows)
         count: int = cursor.rowcount
         return count
-
-
-_NAIVE = datetime(2000, 1, 1)  # noqa: DTZ001 - what UTC looks like without its name
-_AWARE = _NAIVE.replace(tzinfo=timezone.utc)
-_isoformat = methodcaller("isoformat", "T", "microseconds")
-
-
-def instant_text(instant: datetime) -> str:
-    """Return an aware UTC time as fixed-width text."""
-    return f"{instant.isoformat('T', 'microseconds')[:-6]}Z"

@@ -9,12 +9,13 @@ from typing import Any
 
 from peewee import OP, SQL, Expression, ImproperlyConfigured, InterfaceError, NodeList, OperationalError, fn
 
-from ..errors import DatabaseUnavailable, InvalidOption, MissingDriver, NotMigrated, SignalsError
+from ..errors import DatabaseUnavailable, InvalidOption, LostRace, MissingDriver, NotMigrated, SignalsError
 from .base import Engine, ascii_lower
 from .bulk import Bulk, Target
 from .bulk_postgres import PostgresBulk
 
 _SERIALIZATION, _DEADLOCK = "40001", "40P01"
+_ABORTED = "25P02"
 _NO_TABLE, _NO_COLUMN, _NO_SCHEMA, _READ_ONLY, _NO_SPACE, _NO_RIGHT = (
     "42P01",
     "42703",
@@ -32,14 +33,16 @@ class Postgres(Engine):
     default_now = "now()"
 
     def check_schema(self, schema: str | None) -> None:
-        if schema is not None and not (
-            re.fullmatch(r"[^\x00\ud800-\udfff]+", schema)
+        if schema is None:
+            return
+        if not (
+            isinstance(schema, str)
+            and schema != "information_schema"
+            and re.fullmatch(r"[^%\x00\ud800-\udfff]+", schema)
             and len(schema.encode()) <= 63
             and not schema.startswith("pg_")
         ):
-            raise InvalidOption(
-                "schema", schema, "a Postgres schema name of 1 to 63 bytes that does not begin with pg_"
-            )
+            raise InvalidOption("schema", schema, "a Postgres schema of your own: 1 to 63 bytes, no %, not pg_…")
 
     def check_ready(self) -> None:
         """Postgres always keeps its keys."""
@@ -79,6 +82,8 @@ class Postgres(Engine):
                 "url", str(self.database.database), f"connection parameters that Postgres has ({first})"
             )
         state = sqlstate(error)
+        if self.is_transient(error) or state == _ABORTED:
+            return LostRace(f"{first}: repeat the whole transaction")
         if state in (_NO_TABLE, _NO_COLUMN, _NO_SCHEMA):
             return NotMigrated(
                 f"{first}: the tables are missing or older than the code; call store.migrate() "

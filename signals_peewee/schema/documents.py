@@ -100,7 +100,7 @@ def repaired_document(field: str, value: object) -> dict[str, Any]:
 
 
 def _plain_keys(value: object, depth: int = 1) -> bool:
-    if depth > MAX_DEPTH:
+    if isinstance(value, (dict, list, tuple)) and depth > MAX_DEPTH:
         return False
     if isinstance(value, dict):
         return all(type(key) is str for key in value) and _plain_items(value.values(), depth)
@@ -114,13 +114,10 @@ def _plain_items(items: Iterable[object], depth: int) -> bool:
 
 
 def _checked(path: str, value: Any, depth: int, *, repair: bool) -> Any:
-    if depth > MAX_DEPTH:
+    if isinstance(value, (dict, list, tuple)) and depth > MAX_DEPTH:
         raise InvalidSignal(path, value, f"a document of at most {MAX_DEPTH} levels")
     if isinstance(value, dict):
-        return {
-            _text(f"{path} key", key, repair): _checked(f"{path}.{key}", item, depth + 1, repair=repair)
-            for key, item in value.items()
-        }
+        return _object(path, value, depth, repair=repair)
     if isinstance(value, (list, tuple)):
         return [_checked(f"{path}[{at}]", item, depth + 1, repair=repair) for at, item in enumerate(value)]
     if isinstance(value, str):
@@ -130,6 +127,16 @@ def _checked(path: str, value: Any, depth: int, *, repair: bool) -> Any:
     if isinstance(value, (int, float)):
         return _number(path, value, repair)
     raise InvalidSignal(path, value, "what JSON can hold: text, number, true, false, null, list or dict")
+
+
+def _object(path: str, value: dict[Any, Any], depth: int, *, repair: bool) -> dict[str, Any]:
+    checked = {
+        _text(f"{path} key", key, repair): _checked(f"{path}.{key}", item, depth + 1, repair=repair)
+        for key, item in value.items()
+    }
+    if len(checked) < len(value):
+        raise InvalidSignal(path, list(value), "keys that are still different once they are repaired")
+    return checked
 
 
 def _text(path: str, value: Any, repair: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from .texts import storable
 
 ROLES = ("workspace", "user", "project", "inbox_item")
 _INT64 = 1 << 63
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
 _KEYS = (TextField, CharField, AutoField, IntegerField, UUIDField)
 
 
@@ -88,15 +90,43 @@ def leaf_key(model: type[Model]) -> Any:
 
 def key_of(model: type[Model], value: Any) -> Any:
     """Return the key that `value`, a row of the model or its key, stands for; None where it can be no key of it."""
-    key, leaf = value.get_id() if isinstance(value, model) else value, leaf_key(model)
+    if isinstance(value, model):
+        return value.get_id()
+    leaf = leaf_key(model)
     if isinstance(leaf, (TextField, CharField)):
-        return key if isinstance(key, str) and storable(key) else None
+        return value if isinstance(value, str) and storable(value) else None
+    if isinstance(leaf, UUIDField):
+        return value if isinstance(value, UUID) else _uuid(value)
+    if type(value) is str and _INTEGER.fullmatch(value):
+        value = int(value)
+    return value if type(value) is int and -_INT64 <= value < _INT64 else None
+
+
+def _uuid(value: Any) -> UUID | None:
     try:
-        if isinstance(leaf, UUIDField):
-            return key if isinstance(key, UUID) else UUID(key)
-        return number if -_INT64 <= (number := int(key)) < _INT64 else None
-    except (TypeError, ValueError, AttributeError, OverflowError):
+        return UUID(value)
+    except (TypeError, ValueError, AttributeError):
         return None
+
+
+def inbox_workspace(inbox_item: type[Model], workspace: type[Model]) -> str | None:
+    """Return the name of the inbox item's key to its workspace, or None where items are shared.
+
+    Raises:
+        InvalidHosts: there are several, and none is called workspace.
+    """
+    keys = _keys_to(workspace, inbox_item)
+    if len(keys) > 1 and "workspace" not in keys:
+        raise InvalidHosts("inbox_item", inbox_item, "one key to the workspace model, or one called workspace")
+    return "workspace" if "workspace" in keys else next(iter(keys), None)
+
+
+def _keys_to(workspace: type[Model], model: type[Model]) -> dict[str, Any]:
+    return {
+        name: key
+        for name, key in model._meta.fields.items()
+        if isinstance(key, ForeignKeyField) and key.rel_model is workspace
+    }
 
 
 def project_workspace(hosts: Hosts, project: type[Model], workspace: type[Model]) -> str | None:
@@ -105,11 +135,7 @@ def project_workspace(hosts: Hosts, project: type[Model], workspace: type[Model]
     Raises:
         InvalidHosts: the named one is no such key, or there are several and none is named.
     """
-    keys = {
-        name: key
-        for name, key in project._meta.fields.items()
-        if isinstance(key, ForeignKeyField) and key.rel_model is workspace
-    }
+    keys = _keys_to(workspace, project)
     named = hosts.project_workspace
     if named is not None:
         name = named if isinstance(named, str) else named.name

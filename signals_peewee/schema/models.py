@@ -8,7 +8,7 @@ from peewee import Model
 
 from . import tables
 from .binding import D, Wiring, bound
-from .hosts import Hosts, check_hosts, project_workspace
+from .hosts import Hosts, check_hosts, inbox_workspace, project_workspace
 
 
 class Models:
@@ -55,3 +55,4 @@ class Models:
         self.SignalProject = own(tables.SignalProject)
         self.SignalPersona = own(tables.SignalPersona)
         self.project_workspace = project_workspace(hosts, self.Project, self.Workspace)
+        self.inbox_workspace = inbox_workspace(self.InboxItem, self.Workspace)

@@ -48,7 +48,8 @@ class Ingest:
         """Take the rows a batch at a time until there are none."""
         iterator, done = iter(rows), 0
         while batch := list(islice(iterator, batch_size)):
-            checked = self._without_strange_items(self._checked(batch, done + 1), batch, done + 1)
+            checked = self._checked(batch, done + 1)
+            checked = attempt(self.writer.engine, partial(self._without_strange_items, checked, batch, done + 1))
             self._reject(checked.rejections)
             while checked.numbers:
                 try:
@@ -96,7 +97,7 @@ class Ingest:
             NotFound: it is the workspace that was deleted.
             IntegrityError: neither was.
         """
-        self.writer.check_workspace(self.workspace)
+        attempt(self.writer.engine, partial(self.writer.check_workspace, self.workspace))
         left = self._without_strange_items(checked._replace(rejections=[]), batch, start)
         if not left.rejections:
             raise  # noqa: PLE0704 - the IntegrityError that is being looked into

@@ -34,6 +34,8 @@ def attempt(engine: Engine, call: Callable[[], R]) -> R:
             lost = alone and engine.is_transient(error) and monotonic() - begun < RETRY_FOR
             if lost and next(tries, None) is not None:
                 continue
+            if alone and engine.owned and not engine.database.is_connection_usable():
+                engine.database.close()  # the next call opens another
             if (known := engine.explain(error)) is not None:
                 raise known from error
             raise

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
 from peewee import OP, Expression, Tuple, Value
@@ -15,6 +15,8 @@ from peewee import OP, Expression, Tuple, Value
 from ..engine import Engine
 from ..errors import InvalidCursor, InvalidFilter
 from ..schema import Signal
+from ..schema.fields import check_time
+from ..schema.texts import storable
 from .filters import SignalFilter
 
 Sort = Literal["newest", "oldest", "occurred", "updated"]
@@ -107,10 +109,10 @@ def read_cursor(cursor: object, made_for: str) -> tuple[datetime, str]:
         raise InvalidCursor("after", cursor, "the next_cursor of a page")
     try:
         version, fingerprint_, instant, key = json.loads(base64.b64decode(_padded(cursor), b"-_", validate=True))
-        when = datetime.fromisoformat(instant).astimezone(timezone.utc)
-    except (binascii.Error, ValueError, TypeError) as error:
+        when = check_time("after", datetime.fromisoformat(instant))
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise InvalidCursor("after", cursor, "the next_cursor of a page, unchanged") from error
-    if version != _VERSION or not isinstance(key, str):
+    if version != _VERSION or not isinstance(key, str) or not storable(key):
         raise InvalidCursor("after", cursor, "a cursor made by this version: begin at the first page again")
     if fingerprint_ != made_for:
         raise InvalidCursor("after", cursor, "a cursor made for the same workspace, filter and sort")

@@ -7,9 +7,10 @@ from typing import Any, Literal, get_args
 
 from peewee import fn
 
-from ..errors import InvalidFilter, NotFound
+from ..errors import InvalidFilter, InvalidSignal, NotFound
 from ..schema import Signal
-from ..schema.texts import storable
+from ..schema.texts import SOURCE_REF_LENGTH, check_text, storable
+from ..schema.vocabularies import check_word
 from .calls import operation
 from .filters import SignalFilter, conditions
 from .paging import Page, Sort, check_limit, check_sort, fingerprint, make_cursor, read_cursor
@@ -53,6 +54,9 @@ class Reading(Room):
             InvalidSignal: the source is unknown, or the source_ref is none that could be stored.
         """
         signal: Any = self.models.Signal
+        check_word("source", source, signal.source.known)
+        if check_text("source_ref", source_ref, max_length=SOURCE_REF_LENGTH) == "":
+            raise InvalidSignal("source_ref", source_ref, f"1 to {SOURCE_REF_LENGTH} characters")
         return self._one((signal.source == source) & (signal.source_ref == source_ref), include)
 
     @operation
@@ -92,7 +96,7 @@ class Reading(Room):
         rows = list(query.order_by(*order.terms(signal)).limit(limit + 1))
         more, rows = len(rows) > limit, rows[:limit]
         cursor = make_cursor(made_for, getattr(rows[-1], order.column), rows[-1].id) if more else None
-        return Page(load_relations(self.models, rows, included), cursor)
+        return Page(load_relations(self.models, self.id, rows, included), cursor)
 
     @operation
     def count(self, filter: SignalFilter = EVERYTHING) -> int:
@@ -126,4 +130,4 @@ class Reading(Room):
         included, signal = check_include(include), self.models.Signal
         mine: Any = signal.workspace == self.id
         rows = list(signal.select(*columns(signal, included)).where(mine, which))
-        return next(iter(load_relations(self.models, rows, included)), None)
+        return next(iter(load_relations(self.models, self.id, rows, included)), None)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from peewee import IntegrityError
 
-from ..errors import InvalidOption
+from ..errors import InvalidOption, LostRace
 from ..schema import Frequency, Severity, Signal, Source, SourceMetadata
 from .batches import Ingest
 from .calls import attempt
@@ -18,7 +18,8 @@ from .reports import IngestReport, OnError, OnExisting, Recorded
 from .rooms import Room
 from .writing import Writer, writer
 
-BATCH_SIZE = 2000
+BATCH_SIZE = 5000
+ATTEMPTS = 10
 
 
 class Recording(Room):
@@ -84,7 +85,7 @@ class Recording(Room):
         try:
             return attempt(self.engine, lambda: _recorded(storing, key, row, inbox_item_id, on_existing))
         except IntegrityError:
-            storing.check_workspace(key)
+            attempt(self.engine, lambda: storing.check_workspace(key))
             if row["inbox_item_id"] is not None and storing.unknown_items(key, [row["inbox_item_id"]]):
                 raise strange_item(inbox_item_id) from None
             raise
@@ -126,6 +127,8 @@ class Recording(Room):
         _check_count("max_rejected", max_rejected, 0)
         if on_error not in ("collect", "raise") and not callable(on_error):
             raise InvalidOption("on_error", on_error, "'collect', 'raise' or a callable")
+        if isinstance(rows, (str, bytes, Mapping)) or not isinstance(rows, Iterable):
+            raise InvalidOption("rows", rows, "an iterable of mappings, one for each signal")
         storing = writer(self.engine, self.models)
         ingest = Ingest(storing, storing.key(self.id), on_existing, on_error, repair, max_rejected)
         return ingest.run(rows, batch_size, on_progress)
@@ -141,7 +144,7 @@ def _recorded(storing: Writer, key: Any, row: Row, item: Any, on_existing: OnExi
     if stored is not None and storing.comparison(stored, row, on_existing).outcome == "unchanged":
         return Recorded(storing.signal(stored), "unchanged")
     with storing.engine.write():
-        while True:
+        for _ in range(ATTEMPTS):
             settled, gone = storing.settle(key, [row], on_existing)
             if not gone:
                 (comparison, found) = settled[0]
@@ -149,6 +152,9 @@ def _recorded(storing: Writer, key: Any, row: Row, item: Any, on_existing: OnExi
             # Somebody deleted it in between.
             if (signal := storing.create(key, row)) is not None:
                 return Recorded(signal, "created")
+    raise LostRace(
+        f"the signal with source_ref {row['source_ref']!r} was stored and deleted again and again; try again"
+    )
 
 
 def _created(storing: Writer, key: Any, row: Row) -> Signal | None:

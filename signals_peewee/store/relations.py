@@ -34,29 +34,34 @@ def columns(signal: Any, include: Collection[str]) -> list[Any]:
     return [field for field in signal._meta.sorted_fields if field.name not in _HEAVY or field.name in include]
 
 
-def load_relations(models: Models, rows: list[Signal], include: Collection[str]) -> list[Signal]:
+def load_relations(models: Models, workspace: Any, rows: list[Signal], include: Collection[str]) -> list[Signal]:
     """Fill in the relations of some signals, one query for each, and return them.
 
     `projects` fills `row.project_links`: a list of links, each with its project and the user who linked it.
-    `personas` fills `row.persona_links`. `workspace` and `inbox_item` fill the attributes of those names.
+    `personas` fills `row.persona_links`. `workspace` and `inbox_item` fill the attributes of those names. A project or
+    an inbox item that is another workspace's by now is left out.
     """
     if not rows:
         return rows
     if "workspace" in include:
-        _load_one(models.Workspace, "workspace", rows)
+        _load_one(rows, "workspace", models.Workspace)
     if "inbox_item" in include:
-        _load_one(models.InboxItem, "inbox_item", rows)
+        _load_one(rows, "inbox_item", models.InboxItem, _mine(models.InboxItem, models.inbox_workspace, workspace))
     if "projects" in include:
-        _load_many(rows, "project_links", _project_links(models, rows))
+        _load_many(rows, "project_links", _project_links(models, workspace, rows))
     if "personas" in include:
         _load_many(rows, "persona_links", _links(models.SignalPersona, rows))
     return rows
 
 
-def _load_one(model: type[Any], name: str, rows: list[Signal]) -> None:
+def _mine(model: Any, key: str | None, workspace: Any) -> list[Any]:
+    return [] if key is None else [getattr(model, key) == workspace]
+
+
+def _load_one(rows: list[Signal], name: str, model: type[Any], mine: Iterable[Any] = ()) -> None:
     wanted = {row.__data__[name] for row in rows} - {None}
-    key = model._meta.primary_key
-    found = {getattr(each, key.name): each for each in model.select().where(key.in_(list(wanted)))} if wanted else {}
+    query = model.select().where(model._meta.primary_key.in_(list(wanted)), *mine) if wanted else ()
+    found = {each.get_id(): each for each in query}
     for row in rows:
         row.__rel__[name] = found.get(row.__data__[name])
 
@@ -71,7 +76,7 @@ def _load_many(rows: list[Signal], name: str, links: Iterable[Any]) -> None:
             link.__rel__["signal"] = row
 
 
-def _project_links(models: Models, rows: list[Signal]) -> Any:
+def _project_links(models: Models, workspace: Any, rows: list[Signal]) -> Any:
     link: Any = models.SignalProject
     project, user = models.Project.alias(), models.User.alias()  # one model may play both roles
     return (
@@ -79,6 +84,7 @@ def _project_links(models: Models, rows: list[Signal]) -> Any:
         .select(link, project, user)
         .join_from(link, project, on=link.project == _key_of(project), attr="project")
         .join_from(link, user, JOIN.LEFT_OUTER, on=link.linked_by == _key_of(user), attr="linked_by")
+        .where(*_mine(project, models.project_workspace, workspace))
     )
 
 

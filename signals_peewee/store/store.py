@@ -58,7 +58,6 @@ class SignalStore:
         self.hosts = hosts or Hosts()
         self.schema = schema
         self.models = Models(Wiring(self.database, schema, Vocabularies(vocabularies), new_ids(ids)), self.hosts)
-        self._owns_database = False
         self._ready = False
 
     def __repr__(self) -> str:
@@ -72,8 +71,10 @@ class SignalStore:
 
     def close(self) -> None:
         """Close what `open_store` opened, in this thread; a host's database is left as it is."""
-        if self._owns_database and not self.database.is_closed():
+        if self.engine.owned and not self.database.is_closed():
             self.database.close()
+            if (pool := getattr(self.database, "close_idle", None)) is not None:
+                pool()
 
     def runner(self, **options: Any) -> MigrationRunner:
         """Return a runner of the library's own steps, with the host's tables in the roles that it plugged.
@@ -103,7 +104,7 @@ class SignalStore:
         """
         with _hosts_named():
             applied = self.runner(**options).up()
-        if applied and self._owns_database:
+        if applied and self.engine.owned:
             attempt(self.engine, self.engine.built)
         return applied
 
@@ -122,8 +123,8 @@ class SignalStore:
         self._check_ready()
         model = self.models.Workspace
         key = key_of(model, workspace)
-        known = isinstance(workspace, model) or (
-            key is not None and model.select().where(model._meta.primary_key == key).exists()
+        known = key is not None and (
+            isinstance(workspace, model) or model.select().where(model._meta.primary_key == key).exists()
         )
         if not known:
             raise NotFound("workspace", workspace, f"a row or a key of {model.__name__}")
@@ -149,6 +150,7 @@ class SignalStore:
         column = model._meta.fields.get("name")
         if column is None:
             return self.workspace(name)
+        check_text("name", name)
         query = model.select().where(column == name).limit(2)
         rows = list(query)
         if not rows and create and self.hosts.workspace is None:
@@ -226,7 +228,7 @@ def open_store(
         raise InvalidOption("url", without_password(url), "no URL beside plugged models, which bring their database")
     database = bound[0] if bound else database_from_url(url or os.environ.get("DATABASE_URL") or DEFAULT_URL, **options)
     store = SignalStore(database, hosts=hosts, schema=schema, vocabularies=vocabularies, ids=ids)
-    store._owns_database = not bound
+    store.engine.owned = not bound
     try:
         if not bound:
             _connect(store, options)

@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from peewee import ForeignKeyField
-
 from ..engine import Engine
 from ..engine.bulk import Bulk, Target, quoted
-from ..errors import InvalidHosts, NotFound
+from ..errors import NotFound
 from ..schema import Models, Signal
 from ..schema.fields import utc_now
 from .checking import Checks
@@ -169,10 +167,10 @@ class Writer:
         wanted = list(dict.fromkeys(keys))
         model, found = self.models.InboxItem, set[Any]()
         key = model._meta.primary_key
-        mine = _workspace_of(model, self.models.Workspace)
+        mine = self.models.inbox_workspace
         for start in range(0, len(wanted), 500):
             which = key.in_(wanted[start : start + 500])
-            query = model.select(key).where(which if mine is None else which & (mine == workspace))
+            query = model.select(key).where(which if mine is None else which & (model._meta.fields[mine] == workspace))
             found.update(self._fields["inbox_item_id"].db_value(value) for (value,) in query.tuples())
         return set(wanted) - found
 
@@ -208,15 +206,8 @@ def writer(engine: Engine, models: Models) -> Writer:
 def _target(models: Models) -> Target:
     meta: Any = models.Signal._meta
     known = meta.database.get_context_options()["field_types"]
+    # A cast to CHAR alone would keep one character of a key.
+    known = {**known, "CHAR": "BPCHAR"}
     types = {name: known.get(field.field_type, field.field_type) for name, field in meta.columns.items()}
     table = ".".join(quoted([part]) for part in (meta.schema, meta.table_name) if part)
     return Target(table, types, "workspace_id", ("source", "source_ref"), "source_ref")
-
-
-def _workspace_of(model: Any, workspace: Any) -> Any:
-    """Return the key of the inbox model to its workspace, or None where it has none."""
-    keys = [key for key in model._meta.sorted_fields if isinstance(key, ForeignKeyField) and key.rel_model is workspace]
-    named = [key for key in keys if key.name == "workspace"] or keys
-    if len(named) > 1:
-        raise InvalidHosts("inbox_item", model, "one key to the workspace model, or one called workspace")
-    return named[0] if named else None
