@@ -58,6 +58,14 @@ def outcome(report) -> dict[str, int]:
     return {name: report[name] for name in ZERO if report[name]}
 
 
+def test_a_file_that_has_grown_stores_its_new_rows_alone(run, signals):
+    first = "feedback,priority\na,P1\nb,high\nc,low\n"
+    assert outcome(run(first)) == {"created": 2, "rejected": 1}
+    # Now most words of the guessed column are no severities, so it is not read as one any more.
+    again = outcome(run(first + "d,P2\ne,P3\nf,P1\n"))
+    assert (again["created"], [each.verbatim for each in signals()]) == (4, list("abcdef"))
+
+
 def test_importing_twice_changes_nothing(run, signals):
     assert outcome(run("id,text\n1,a\n2,b\n")) == {"created": 2}
     before = [row.as_row() for row in signals()]
