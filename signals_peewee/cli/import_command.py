@@ -65,12 +65,12 @@ def _delimiter(given: str | None) -> str | None:
 
 
 def _kept(progress: Progress, flags: Namespace) -> str:
-    if flags.dry_run or not progress.done:
+    if flags.dry_run:
         return "interrupted; nothing was stored"
-    return (
-        f"interrupted; at least the first {progress.done:,} rows of {flags.file} are stored and stay: "
-        "run the same command again, and it goes on where it must"
-    )
+    # A batch may have been committed and not yet counted.
+    stored = f"at least the first {progress.done:,} rows" if progress.done else "perhaps the first rows"
+    again = "run the same command again, and it goes on where it must"
+    return f"interrupted; {stored} of {flags.file} are stored and stay: {again}"
 
 
 def summary(plan: Plan, report: ImportReport, flags: Namespace) -> str:
