@@ -27,6 +27,8 @@ from peewee import Database
 from playhouse.db_url import connect
 from serve_postgres import binaries, running
 
+from signals_peewee import SignalStore, Workspace
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))  # last, for `benchmarks`: the library is the installed one
 ENGINES = os.environ.get("SIGNALS_TEST_ENGINES", "sqlite,postgres").split(",")
@@ -150,6 +152,20 @@ def database(url: str) -> Iterator[Database]:
     """A fresh database of each engine, as a host would own it: bound to no model, opened at its first use."""
     with _database(url) as database:
         yield database
+
+
+@pytest.fixture
+def store(database: Database) -> SignalStore:
+    """A store on such a database, its tables built."""
+    store = SignalStore(database)
+    store.migrate()
+    return store
+
+
+@pytest.fixture
+def workspace(store: SignalStore) -> Workspace:
+    """A workspace of that store."""
+    return store.workspace_named("acme", create=True)
 
 
 @pytest.fixture(scope="session")

@@ -26,13 +26,6 @@ storable = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 special = st.text(st.sampled_from('{}",\\ \n\tNUL'), max_size=8) | st.just("NULL")
 
 
-@pytest.fixture
-def store(database: Database) -> SignalStore:
-    store = SignalStore(database)
-    store.migrate()
-    return store
-
-
 @given(values=st.lists(st.none() | storable | special, min_size=1))
 def test_an_array_comes_out_of_postgres_as_it_went_in(administration: Database, values: list[str | None]) -> None:
     assert administration.execute_sql("SELECT %s::text[]", (array_text(values),)).fetchone() == (values,)

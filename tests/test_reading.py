@@ -25,18 +25,6 @@ Fill = Callable[..., list[str]]
 
 
 @pytest.fixture
-def store(database: Database) -> SignalStore:
-    store = SignalStore(database)
-    store.migrate()
-    return store
-
-
-@pytest.fixture
-def workspace(store: SignalStore) -> Workspace:
-    return store.workspace_named("acme", create=True)
-
-
-@pytest.fixture
 def fill(store: SignalStore, workspace: Workspace) -> Fill:
     """Store signals a minute apart and return their ids, the first stored first."""
 

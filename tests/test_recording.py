@@ -34,18 +34,6 @@ FULL: dict[str, Any] = {
 
 
 @pytest.fixture
-def store(database: Database) -> SignalStore:
-    store = SignalStore(database)
-    store.migrate()
-    return store
-
-
-@pytest.fixture
-def workspace(store: SignalStore) -> Workspace:
-    return store.workspace_named("acme", create=True)
-
-
-@pytest.fixture
 def item(store: SignalStore, workspace: Workspace) -> Any:
     return _item(store, workspace)
 

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from peewee import Database
 
 from signals_peewee import IngestReport, NewSignal, SignalStore, Workspace
 from signals_peewee.errors import InvalidOption, InvalidSignal, NotFound
@@ -23,18 +22,6 @@ from signals_peewee.store.reports import RejectedRow, Rejection
 
 UTC = timezone.utc
 SAID = datetime(2024, 2, 29, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(database: Database) -> SignalStore:
-    store = SignalStore(database)
-    store.migrate()
-    return store
-
-
-@pytest.fixture
-def workspace(store: SignalStore) -> Workspace:
-    return store.workspace_named("acme", create=True)
 
 
 def made(count: int, start: int = 0, **more: Any) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ class Source(Protocol):
             InvalidSource: it is missing, empty or numbered twice.
             InvalidScript: one of them is not UTF-8.
         """
-        raise NotImplementedError
+        ...
 
 
 class DirectorySource:
