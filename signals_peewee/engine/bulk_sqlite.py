@@ -25,10 +25,13 @@ class SqliteBulk(Bulk):
 
     def unlike(self, scope: Any, columns: Columns, present: Sequence[str]) -> list[int]:
         shape = ("unlike", *columns, "=", *present)
-        sql = self._rendered.get(shape) or self._rendered.setdefault(shape, self._unlike(tuple(columns), present))
+        order = self._order(columns, present)
+        sql = self._rendered.get(shape) or self._rendered.setdefault(shape, self._unlike(order, present))
         each = [
-            [None if value is None else 1 for value in values] if name in present else self.plain(name, values)
-            for name, values in columns.items()
+            [None if value is None else 1 for value in columns[name]]
+            if name in present
+            else self.plain(name, columns[name])
+            for name in order
         ]
         rows = zip(range(len(each[0])), repeat(scope), *each, strict=False)
         # A table of this connection, so that nobody waits for it; each row's question is answered in C.
@@ -68,16 +71,24 @@ class SqliteBulk(Bulk):
             self._rendered[names] = sql
         return sql
 
-    def _unlike(self, names: tuple[str, ...], present: Sequence[str]) -> str:
-        target, mark = self.target, {name: f"?{at}" for at, name in enumerate(names, 3)}
-        compared = [name for name in names if name not in (*target.identity, "id", *present)]
-        alike = [f'({mark[name]} IS NULL OR "{name}" = {mark[name]})' for name in compared]
-        alike += [f'({mark[name]} IS NULL OR "{name}" IS NOT NULL)' for name in present if name in mark]
-        same = " AND ".join(f'"{name}" = {mark[name]}' for name in target.identity)
-        own = f'"id" = {mark["id"]} OR ' if "id" in mark else ""
+    def _order(self, names: Iterable[str], present: Sequence[str]) -> list[str]:
+        """Return the columns in the order in which the statement of `unlike` has a place for each."""
+        identity, others = self.target.identity, [name for name in names if name not in self.target.identity]
+        return [*identity, *sorted(others, key=lambda name: (name != "id", name in present))]
+
+    def _unlike(self, order: Sequence[str], present: Sequence[str]) -> str:
+        target = self.target
+        same = " AND ".join(f'"{name}" = ?' for name in target.identity)
+        others = order[len(target.identity) :]
+        own = '"id" = ? OR ' if "id" in others else ""
+        alike = [
+            f'(? IS NULL OR "{name}" IS NOT NULL)' if name in present else f'"{name}" IS coalesce(?, "{name}")'
+            for name in others
+            if name != "id"
+        ]
         return (
-            "INSERT INTO temp.signals_peewee_unlike SELECT ?1 WHERE NOT EXISTS ("
-            f'SELECT 1 FROM {target.table} WHERE "{target.scope}" = ?2 AND {same} AND "{target.partial}" IS NOT NULL'
+            "INSERT INTO temp.signals_peewee_unlike SELECT ? WHERE NOT EXISTS ("
+            f'SELECT 1 FROM {target.table} WHERE "{target.scope}" = ? AND {same} AND "{target.partial}" IS NOT NULL'
             f" AND ({own}({' AND '.join(alike) or '1'})))"
         )
 
