@@ -186,8 +186,9 @@ def _hosts_named() -> Iterator[None]:
     try:
         yield
     except ContextChanged as error:
+        built_for = error.recorded or "none, so that the library has a table of its own for it"
         raise HostsChanged(
-            "hosts", error.present, f"the models that the tables were built for: {error.recorded}"
+            error.key, error.present, f"the model that the tables were built for: {built_for}"
         ) from error
 
 
