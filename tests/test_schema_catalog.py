@@ -32,6 +32,9 @@ COLUMNS = {
     "signal_projects": "id text!, signal_id text!, project_id text!, linked_at time! now, linked_by text, "
     "link_reason text, confidence double",
     "signal_personas": "id text!, signal_id text!, persona_id text!, linked_at time! now, linked_by text",
+    "signal_tags": "id text!, signal_id text!, tag text!, linked_at time! now, linked_by text",
+    "signal_events": "id text!, signal_id text!, kind text!, created_at time! now, created_by text, "
+    "before json, after json",
 }
 KEYS = {
     "workspaces": [],
@@ -54,6 +57,14 @@ KEYS = {
     "signal_personas": [
         "signal_personas_linked_by_fkey: linked_by -> users.id set null",
         "signal_personas_signal_id_fkey: signal_id -> signals.id cascade",
+    ],
+    "signal_tags": [
+        "signal_tags_linked_by_fkey: linked_by -> users.id set null",
+        "signal_tags_signal_id_fkey: signal_id -> signals.id cascade",
+    ],
+    "signal_events": [
+        "signal_events_created_by_fkey: created_by -> users.id set null",
+        "signal_events_signal_id_fkey: signal_id -> signals.id cascade",
     ],
 }
 CHECKS = {
@@ -87,6 +98,7 @@ INDEXES = {
         "signals_workspace_severity_idx: (workspace_id, severity, created_at DESC, id DESC) WHERE severity IS NOT NULL",
         "signals_workspace_source_idx: (workspace_id, source, created_at DESC, id DESC)",
         "signals_workspace_status_idx: (workspace_id, status, created_at DESC, id DESC)",
+        "signals_workspace_unprocessed_idx: (workspace_id, created_at, id) WHERE processed_at IS NULL",
     ],
     "signal_projects": [
         "signal_projects_linked_by_idx: (linked_by)",
@@ -97,6 +109,15 @@ INDEXES = {
         "signal_personas_linked_by_idx: (linked_by)",
         "signal_personas_persona_idx: (persona_id, linked_at DESC, id DESC)",
         "signal_personas_signal_persona_key: unique (signal_id, persona_id)",
+    ],
+    "signal_tags": [
+        "signal_tags_linked_by_idx: (linked_by)",
+        "signal_tags_signal_tag_key: unique (signal_id, tag)",
+        "signal_tags_tag_idx: (tag, linked_at DESC, id DESC)",
+    ],
+    "signal_events": [
+        "signal_events_created_by_idx: (created_by)",
+        "signal_events_signal_idx: (signal_id, created_at, id)",
     ],
 }
 
@@ -163,7 +184,7 @@ def test_up_down_up_is_the_identity(database: Database) -> None:
 def test_each_step_can_be_undone_and_done_again_by_itself(database: Database) -> None:
     runner = SignalStore(database).runner()
     names = [step.partition(":")[2] for step in runner.status().pending]
-    assert len(names) >= 7
+    assert len(names) >= 10
     for name in names:
         before = catalog(database)
         runner.up(name)

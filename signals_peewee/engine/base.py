@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from peewee import Database, Expression, PostgresqlDatabase, Proxy, SqliteDatabase
+from peewee import Database, Expression, Node, PostgresqlDatabase, Proxy, SqliteDatabase
 
 from ..errors import InvalidOption, SignalsError
-from .bulk import Bulk, Target
+from .bulk import Appender, Bulk, Table, Target
 
 
 class Engine(ABC):
@@ -58,6 +59,27 @@ class Engine(ABC):
         """The condition that a text column contains `text`, whatever the case of its ASCII letters."""
 
     @abstractmethod
+    def among(self, column: Any, values: Sequence[Any]) -> Node:
+        """The condition that a column, or a key, is one of any number of values, which are one parameter.
+
+        Args:
+            column: a field of a model, or of an alias of one.
+            values: as the field's `db_value` gives them.
+        """
+
+    @abstractmethod
+    def locked(self, query: Any) -> Any:
+        """Return a query whose rows nobody else changes until the transaction ends; others may still refer to them."""
+
+    @abstractmethod
+    def kept(self, query: Any) -> Any:
+        """Return a query whose rows nobody else deletes until the transaction ends."""
+
+    @abstractmethod
+    def appender(self, table: Table) -> Appender:
+        """Return the statement that appends whole batches to a table."""
+
+    @abstractmethod
     def bulk(self, target: Target) -> Bulk:
         """Return the statements that write whole batches into a table."""
 
@@ -72,6 +94,10 @@ class Engine(ABC):
     @abstractmethod
     def is_transient(self, error: BaseException) -> bool:
         """Tell whether the whole call may succeed if it is simply made again."""
+
+    @abstractmethod
+    def is_duplicate(self, error: BaseException) -> bool:
+        """Tell whether a row was refused because another one has its key or its identity."""
 
     @abstractmethod
     def explain(self, error: BaseException) -> SignalsError | None:

@@ -19,24 +19,35 @@ as_peewee_raises = ExceptionWrapper(EXCEPTIONS)
 _NAIVE = datetime(2000, 1, 1)  # noqa: DTZ001 - what UTC looks like without its name
 _AWARE = _NAIVE.replace(tzinfo=timezone.utc)
 _isoformat = methodcaller("isoformat", "T", "microseconds")
+# A cast to CHAR alone would keep one character of a key, and a serial is no type.
+_CASTS = {"CHAR": "BPCHAR", "AUTO": "INTEGER", "BIGAUTO": "BIGINT"}
 Columns = Mapping[str, Sequence[Any]]
 """A batch: for each column its values, all of one length. A column that is left out is NULL in every row."""
 
 
 @dataclass(frozen=True)
-class Target:
-    """The table that a batch is for.
+class Table:
+    """A table that rows are appended to.
 
     Attributes:
         table: its name as SQL writes it, quoted, with its schema.
         types: the database's type of each column.
+    """
+
+    table: str
+    types: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Target(Table):
+    """A table that has an identity besides its key, so that a row may meet one that is stored.
+
+    Attributes:
         scope: the column that is the same in the whole batch and leads the identity.
         identity: the other columns of the unique index that makes two rows the same.
         partial: the one of them that has to be set for the index to hold.
     """
 
-    table: str
-    types: Mapping[str, str]
     scope: str
     identity: tuple[str, str]
     partial: str
@@ -48,13 +59,13 @@ class Target:
         return f'ON CONFLICT ({columns}) WHERE "{self.partial}" IS NOT NULL DO NOTHING'
 
 
-class Bulk(ABC):
-    """Statements over whole batches, each rendered once for a shape of batch, inside the caller's transaction.
+class Appender(ABC):
+    """Rows that are new, by the batch, inside the caller's transaction.
 
     Values are as Peewee's `db_value` gives them, but times, which are aware UTC.
     """
 
-    def __init__(self, database: Database, target: Target) -> None:
+    def __init__(self, database: Database, target: Table) -> None:
         self.database = database
         self.target = target
         self._rendered: dict[object, str] = {}
@@ -62,6 +73,21 @@ class Bulk(ABC):
     def plain(self, name: str, values: Sequence[Any]) -> Sequence[Any]:
         """Return the values of a column, times as the text that either database reads."""
         return instant_texts(values) if self.target.types[name] == "TIMESTAMPTZ" else values
+
+    @abstractmethod
+    def append(self, columns: Columns, constants: Mapping[str, Any]) -> None:
+        """Insert rows, in one statement however many they are; one that is there already fails all of them.
+
+        Args:
+            columns: what differs from row to row.
+            constants: what is the same in all of them.
+        """
+
+
+class Bulk(Appender):
+    """Statements over whole batches, each rendered once for a shape of batch, inside the caller's transaction."""
+
+    target: Target
 
     @abstractmethod
     def insert_one(self, row: Mapping[str, Any]) -> bool:
@@ -105,6 +131,20 @@ class Bulk(ABC):
     @abstractmethod
     def update(self, columns: Columns) -> None:
         """Write all the columns of the rows with these ids."""
+
+
+def table_of(model: Any) -> Table:
+    """Return the table of a model, with the types of its columns."""
+    meta = model._meta
+    types = {name: column_type(meta.database, field) for name, field in meta.columns.items()}
+    return Table(".".join(quoted([part]) for part in (meta.schema, meta.table_name) if part), types)
+
+
+def column_type(database: Database, field: Any) -> str:
+    """Return the database's type of a column, as a cast names it."""
+    name = field.field_type
+    known: Mapping[str, str] = database.get_context_options()["field_types"]
+    return _CASTS.get(name) or known.get(name, name)
 
 
 def quoted(names: Sequence[str]) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from operator import itemgetter
 from typing import Any
 
 from peewee import IntegrityError
 
-from .bulk import Bulk, Columns, as_peewee_raises, log, quoted
+from .bulk import Appender, Bulk, Columns, as_peewee_raises, log, quoted
 
 _ROWS = 2000
 """Rows a statement: larger arrays were slower on the server."""
@@ -19,7 +19,53 @@ _WORTH_COPYING = 200
 _COPY_ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
 
 
-class PostgresBulk(Bulk):
+class PostgresAppender(Appender):
+    """A COPY, or for a few rows an INSERT, which takes one round trip."""
+
+    def append(self, columns: Columns, constants: Mapping[str, Any]) -> None:
+        columns = self._plain(columns)
+        constants = {name: self.plain(name, [value])[0] for name, value in constants.items()}
+        if len(next(iter(columns.values()))) >= _WORTH_COPYING:
+            self._copy(self._copying(columns, constants), (copy_text(part, constants) for part in _parts(columns)))
+            return
+        sql = self._once(("append", *columns, "=", *constants), lambda: self._insert(tuple(columns), tuple(constants)))
+        self.database.execute_sql(sql, [*constants.values(), *map(array_text, columns.values())])
+
+    def _plain(self, columns: Columns) -> Columns:
+        return {name: self.plain(name, values) for name, values in columns.items()}
+
+    def _once(self, shape: object, render: Callable[[], str]) -> str:
+        sql = self._rendered.get(shape)
+        if sql is None:
+            sql = self._rendered[shape] = render()
+        return sql
+
+    def _insert(self, names: tuple[str, ...], constants: tuple[str, ...], otherwise: str = "") -> str:
+        types = self.target.types
+        same = "".join(f"%s::{types[name]}, " for name in constants)
+        given = ", ".join(f"unnest(%s::{types[name]}[])" for name in names)
+        return (
+            f"INSERT INTO {self.target.table} ({quoted((*constants, *names))}) SELECT {same}{quoted(names)}"
+            f" FROM ROWS FROM ({given}) AS given({quoted(names)}) {otherwise}"
+        )
+
+    def _copying(self, columns: Columns, constants: Mapping[str, Any]) -> str:
+        return f"COPY {self.target.table} ({quoted((*columns, *constants))}) FROM STDIN"
+
+    def _copy(self, sql: str, texts: Iterable[str]) -> None:
+        log.debug((sql, "COPY"))
+        with as_peewee_raises:
+            cursor = self.database.cursor()
+            if hasattr(cursor, "copy_expert"):  # psycopg2
+                text = "".join(texts)
+                cursor.copy_expert(sql, StringIO(text), len(text))
+                return
+            with cursor.copy(sql) as copy:
+                for text in texts:
+                    copy.write(text)
+
+
+class PostgresBulk(PostgresAppender, Bulk):
     """The arrays are written as text here: the drivers would adapt their elements one by one."""
 
     def insert_one(self, row: Mapping[str, Any]) -> bool:
@@ -37,7 +83,7 @@ class PostgresBulk(Bulk):
         rows = len(columns["id"])
         if likely_new and rows >= _WORTH_COPYING and self._copied(columns, constants):
             return rows
-        sql = self._once(("insert", *columns, "=", *constants), lambda: self._insert(tuple(columns), tuple(constants)))
+        sql = self._once(("insert", *columns, "=", *constants), lambda: self._inserting(columns, constants))
         created = 0
         for part in _parts(columns):
             parameters = [*constants.values(), *map(array_text, part.values())]
@@ -81,43 +127,19 @@ class PostgresBulk(Bulk):
         for part in _parts(self._plain(columns)):
             self.database.execute_sql(sql, [*map(array_text, part.values())])
 
-    def _plain(self, columns: Columns) -> Columns:
-        return {name: self.plain(name, values) for name, values in columns.items()}
-
     def _copied(self, columns: Columns, constants: Mapping[str, Any]) -> bool:
         """COPY the rows, which is faster than INSERT and fails as a whole; tell whether all were new."""
-        sql = f"COPY {self.target.table} ({quoted((*columns, *constants))}) FROM STDIN"
+        sql = self._copying(columns, constants)
         try:
-            with self.database.atomic(), as_peewee_raises:
+            with self.database.atomic():
                 for part in _parts(columns):
-                    self._copy(sql, copy_text(part, constants))
+                    self._copy(sql, [copy_text(part, constants)])
         except IntegrityError:
             return False
         return True
 
-    def _copy(self, sql: str, text: str) -> None:
-        log.debug((sql, "COPY"))
-        cursor = self.database.cursor()
-        if hasattr(cursor, "copy_expert"):  # psycopg2
-            cursor.copy_expert(sql, StringIO(text), len(text))
-            return
-        with cursor.copy(sql) as copy:
-            copy.write(text)
-
-    def _once(self, shape: object, render: Callable[[], str]) -> str:
-        sql = self._rendered.get(shape)
-        if sql is None:
-            sql = self._rendered[shape] = render()
-        return sql
-
-    def _insert(self, names: tuple[str, ...], constants: tuple[str, ...]) -> str:
-        types = self.target.types
-        same = ", ".join(f"%s::{types[name]}" for name in constants)
-        given = ", ".join(f"unnest(%s::{types[name]}[])" for name in names)
-        return (
-            f"INSERT INTO {self.target.table} ({quoted((*constants, *names))}) SELECT {same}, {quoted(names)}"
-            f" FROM ROWS FROM ({given}) AS given({quoted(names)}) {self.target.conflict}"
-        )
+    def _inserting(self, columns: Columns, constants: Mapping[str, Any]) -> str:
+        return self._insert(tuple(columns), tuple(constants), self.target.conflict)
 
     def _unlike(self, names: tuple[str, ...], present: Sequence[str]) -> str:
         target = self.target

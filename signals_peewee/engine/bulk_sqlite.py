@@ -8,20 +8,46 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
-from .bulk import Bulk, Columns, as_peewee_raises, log, quoted
+from .bulk import Appender, Bulk, Columns, as_peewee_raises, log, quoted
 
 
-class SqliteBulk(Bulk):
+class SqliteAppender(Appender):
+    """One executemany."""
+
+    def append(self, columns: Columns, constants: Mapping[str, Any]) -> None:
+        self._many(self._insert((*columns, *constants)), self._rows(columns, constants))
+
+    def _insert(self, names: tuple[str, ...], otherwise: str = "") -> str:
+        sql = self._rendered.get(names)
+        if sql is None:
+            marks = ", ".join("?" * len(names))
+            sql = f"INSERT INTO {self.target.table} ({quoted(names)}) VALUES ({marks}) {otherwise}"
+            self._rendered[names] = sql
+        return sql
+
+    def _rows(self, columns: Columns, constants: Mapping[str, Any]) -> Iterable[Sequence[Any]]:
+        each = [self.plain(name, values) for name, values in columns.items()]
+        same = [repeat(self.plain(name, (value,))[0]) for name, value in constants.items()]
+        return zip(*each, *same, strict=False)
+
+    def _many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        log.debug((sql, "executemany"))
+        with as_peewee_raises:
+            cursor = self.database.cursor().executemany(sql, rows)
+        count: int = cursor.rowcount
+        return count
+
+
+class SqliteBulk(SqliteAppender, Bulk):
     """The statement is compiled once by SQLite, and the driver walks through the batch in C."""
 
     def insert_one(self, row: Mapping[str, Any]) -> bool:
         values = [self.plain(name, (value,))[0] for name, value in row.items()]
-        return bool(self.database.execute_sql(self._insert(tuple(row)), values).rowcount)
+        return bool(self.database.execute_sql(self._insert(tuple(row), self.target.conflict), values).rowcount)
 
     def insert(self, columns: Columns, constants: Mapping[str, Any], *, likely_new: bool) -> int:
-        each = [self.plain(name, values) for name, values in columns.items()]
-        same = [repeat(self.plain(name, (value,))[0]) for name, value in constants.items()]
-        return self._many(self._insert((*columns, *constants)), zip(*each, *same, strict=False))
+        sql = self._insert((*columns, *constants), self.target.conflict)
+        return self._many(sql, self._rows(columns, constants))
 
     def unlike(self, scope: Any, columns: Columns, present: Sequence[str]) -> list[int]:
         shape = ("unlike", *columns, "=", *present)
@@ -63,14 +89,6 @@ class SqliteBulk(Bulk):
         each = [self.plain(name, columns[name]) for name in (*names, "id")]
         self._many(f'UPDATE {self.target.table} SET {changes} WHERE "id" = ?', zip(*each, strict=True))
 
-    def _insert(self, names: tuple[str, ...]) -> str:
-        sql = self._rendered.get(names)
-        if sql is None:
-            marks = ", ".join("?" * len(names))
-            sql = f"INSERT INTO {self.target.table} ({quoted(names)}) VALUES ({marks}) {self.target.conflict}"
-            self._rendered[names] = sql
-        return sql
-
     def _order(self, names: Iterable[str], present: Sequence[str]) -> list[str]:
         """Return the columns in the order in which the statement of `unlike` has a place for each."""
         identity, others = self.target.identity, [name for name in names if name not in self.target.identity]
@@ -91,10 +109,3 @@ class SqliteBulk(Bulk):
             f'SELECT 1 FROM {target.table} WHERE "{target.scope}" = ? AND {same} AND "{target.partial}" IS NOT NULL'
             f" AND ({own}({' AND '.join(alike) or '1'})))"
         )
-
-    def _many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        log.debug((sql, "executemany"))
-        with as_peewee_raises:
-            cursor = self.database.cursor().executemany(sql, rows)
-        count: int = cursor.rowcount
-        return count

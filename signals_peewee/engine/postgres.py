@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from typing import Any
 
-from peewee import OP, SQL, Expression, ImproperlyConfigured, InterfaceError, NodeList, OperationalError, fn
+from peewee import OP, SQL, Expression, ImproperlyConfigured, InterfaceError, Node, NodeList, OperationalError, fn
 
 from ..errors import DatabaseUnavailable, InvalidOption, LostRace, MissingDriver, NotMigrated, SignalsError
 from .base import Engine, ascii_lower
-from .bulk import Bulk, Target
-from .bulk_postgres import PostgresBulk
+from .bulk import Appender, Bulk, Table, Target, column_type
+from .bulk_postgres import PostgresAppender, PostgresBulk, array_text
 
 _SERIALIZATION, _DEADLOCK = "40001", "40P01"
+_DUPLICATE = "23505"
 _ABORTED = "25P02"
 _NO_TABLE, _NO_COLUMN, _NO_SCHEMA, _READ_ONLY, _NO_SPACE, _NO_RIGHT = (
     "42P01",
@@ -61,6 +63,20 @@ class Postgres(Engine):
         lowered = fn.LOWER(NodeList((column, SQL('COLLATE "C"'))))
         return Expression(fn.STRPOS(lowered, ascii_lower(text)), OP.GT, 0)
 
+    def among(self, column: Any, values: Sequence[Any]) -> Node:
+        field = getattr(column, "field", column)  # a field of an alias stands around it
+        kind = column_type(self.database, field)
+        return NodeList((column, SQL(f"= ANY(%s::{kind}[])", [array_text(values)])))
+
+    def locked(self, query: Any) -> Any:
+        return query.for_update("FOR NO KEY UPDATE")
+
+    def kept(self, query: Any) -> Any:
+        return query.for_update("FOR KEY SHARE")
+
+    def appender(self, table: Table) -> Appender:
+        return PostgresAppender(self.database, table)
+
     def bulk(self, target: Target) -> Bulk:
         return PostgresBulk(self.database, target)
 
@@ -72,6 +88,9 @@ class Postgres(Engine):
 
     def is_transient(self, error: BaseException) -> bool:
         return sqlstate(error) in (_SERIALIZATION, _DEADLOCK)
+
+    def is_duplicate(self, error: BaseException) -> bool:
+        return sqlstate(error) == _DUPLICATE
 
     def explain(self, error: BaseException) -> SignalsError | None:
         first = str(error).strip().partition("\n")[0]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from peewee import OP, Expression, fn
+from peewee import OP, SQL, Expression, Node, NodeList, fn
 
 from ..errors import DatabaseUnavailable, InvalidOption, NotMigrated, SignalsError
 from .base import Engine, ascii_lower
-from .bulk import Bulk, Target
-from .bulk_sqlite import SqliteBulk
+from .bulk import Appender, Bulk, Table, Target
+from .bulk_sqlite import SqliteAppender, SqliteBulk
 
 _BUSY = re.compile(r"database (table )?is locked|database schema is locked")
 _MISSING = re.compile(r"no such (table|column): (\S+)|has no column named (\S+)")
@@ -53,6 +55,18 @@ class Sqlite(Engine):
     def contains(self, column: Any, text: str) -> Expression:
         return Expression(fn.INSTR(fn.LOWER(column), ascii_lower(text)), OP.GT, 0)
 
+    def among(self, column: Any, values: Sequence[Any]) -> Node:
+        return NodeList((column, SQL("IN (SELECT value FROM json_each(?))", [json.dumps(values)])))
+
+    def locked(self, query: Any) -> Any:
+        return query  # BEGIN IMMEDIATE has let nobody else in
+
+    def kept(self, query: Any) -> Any:
+        return query
+
+    def appender(self, table: Table) -> Appender:
+        return SqliteAppender(self.database, table)
+
     def bulk(self, target: Target) -> Bulk:
         return SqliteBulk(self.database, target)
 
@@ -64,6 +78,9 @@ class Sqlite(Engine):
 
     def is_transient(self, error: BaseException) -> bool:
         return bool(_BUSY.search(str(error)))
+
+    def is_duplicate(self, error: BaseException) -> bool:
+        return "UNIQUE constraint failed" in str(error)
 
     def explain(self, error: BaseException) -> SignalsError | None:
         text = str(error)

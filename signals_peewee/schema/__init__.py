@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from .binding import Wiring
-from .documents import AIClassification, ProjectMatch, SourceMetadata
+from .documents import AIClassification, EventDocument, ProjectMatch, SourceMetadata
 from .hosts import Hosts
 from .models import Models
 from .rows import NewSignal, SignalRow
-from .tables import InboxItem, Project, Signal, SignalPersona, SignalProject, User, Workspace
-from .vocabularies import Frequency, InboxStatus, InboxType, ProjectStatus, Severity, Source, Status, Vocabularies
+from .tables import InboxItem, Project, Signal, SignalEvent, SignalPersona, SignalProject, SignalTag, User, Workspace
+from .vocabularies import (
+    EventKind,
+    Frequency,
+    InboxStatus,
+    InboxType,
+    ProjectStatus,
+    Severity,
+    Source,
+    Status,
+    Vocabularies,
+)
 
 __all__ = [
     "AIClassification",
+    "EventDocument",
+    "EventKind",
     "Frequency",
     "Hosts",
     "InboxItem",
@@ -24,9 +36,11 @@ __all__ = [
     "ProjectStatus",
     "Severity",
     "Signal",
+    "SignalEvent",
     "SignalPersona",
     "SignalProject",
     "SignalRow",
+    "SignalTag",
     "Source",
     "SourceMetadata",
     "Status",

@@ -58,6 +58,42 @@ class AIClassification(TypedDict, total=False):
     clusterName: str
 
 
+class EventDocument(TypedDict, total=False):
+    """One side of what an event changed, in JSON's own types: times as ISO text in UTC, a UUID key as its text.
+
+    The columns of a signal stand under their own names; a link that came or went under these:
+    project, persona or tag (what was linked), link_reason, confidence, linked_at, linked_by.
+    A merge adds merged (the key of the duplicate) and projects, personas and tags: the links that it copied, each
+    name with the key of the copy.
+    """
+
+    verbatim: str
+    interpretation: str | None
+    severity: str | None
+    frequency: str | None
+    user_segment: str | None
+    source: str
+    source_ref: str | None
+    source_metadata: Any
+    ai_classification: Any
+    status: str
+    inbox_item_id: Any
+    merged_into_id: str | None
+    occurred_at: str
+    processed_at: str | None
+    project: Any
+    persona: str
+    tag: str
+    link_reason: str | None
+    confidence: float | None
+    linked_at: str
+    linked_by: Any
+    merged: str
+    projects: dict[str, str]
+    personas: dict[str, str]
+    tags: dict[str, str]
+
+
 def encode(field: str, value: object) -> str:
     """Return a document as JSON text.
 

@@ -29,6 +29,8 @@ class Models:
     Signal: type[tables.Signal]
     SignalProject: type[tables.SignalProject]
     SignalPersona: type[tables.SignalPersona]
+    SignalTag: type[tables.SignalTag]
+    SignalEvent: type[tables.SignalEvent]
 
     def __init__(self, wiring: Wiring, hosts: Hosts) -> None:
         check_hosts(hosts, wiring.database)
@@ -54,5 +56,7 @@ class Models:
         self.Signal = own(tables.Signal)
         self.SignalProject = own(tables.SignalProject)
         self.SignalPersona = own(tables.SignalPersona)
+        self.SignalTag = own(tables.SignalTag)
+        self.SignalEvent = own(tables.SignalEvent)
         self.project_workspace = project_workspace(hosts, self.Project, self.Workspace)
         self.inbox_workspace = inbox_workspace(self.InboxItem, self.Workspace)

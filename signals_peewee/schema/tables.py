@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 from peewee import Check, TextField
 
 from .binding import Declared, Index, role
-from .documents import AIClassification, SourceMetadata
+from .documents import AIClassification, EventDocument, SourceMetadata
 from .fields import ConfidenceField, DocumentField, IdField, TimeField, VocabularyField, WordsField
 from .rows import SignalRow
 from .texts import NAME_LENGTH, SOURCE_REF_LENGTH
-from .vocabularies import Frequency, InboxStatus, InboxType, ProjectStatus, Severity, Source, Status
+from .vocabularies import EventKind, Frequency, InboxStatus, InboxType, ProjectStatus, Severity, Source, Status
 
 CASCADE, SET_NULL = "CASCADE", "SET NULL"
 
@@ -128,6 +128,7 @@ class Signal(Row):
         merged_into_id = TextField(null=True)
         project_links: list[SignalProject]
         persona_links: list[SignalPersona]
+        tag_links: list[SignalTag]
 
     class Meta:
         table_name = "signals"
@@ -144,6 +145,7 @@ class Signal(Row):
         Index(
             "signals_source_ref_key", "workspace_id, source, source_ref", unique=True, where="source_ref IS NOT NULL"
         ),
+        Index("signals_workspace_unprocessed_idx", "workspace_id, created_at, id", where="processed_at IS NULL"),
         Index("signals_inbox_item_idx", "inbox_item_id"),
         Index("signals_merged_into_idx", "merged_into_id"),
     )
@@ -201,4 +203,49 @@ class SignalPersona(Row):
         Index("signal_personas_signal_persona_key", "signal_id, persona_id", unique=True),
         Index("signal_personas_persona_idx", "persona_id, linked_at DESC, id DESC"),
         Index("signal_personas_linked_by_idx", "linked_by"),
+    )
+
+
+class SignalTag(Row):
+    """A signal carries a tag: a word that somebody puts on it."""
+
+    signal = role("signals", on_delete=CASCADE, backref="tag_links")
+    tag = WordsField[str](max_length=NAME_LENGTH)
+    linked_at = TimeField[datetime](now=True)
+    linked_by = role("users", on_delete=SET_NULL, null=True, column_name="linked_by")
+
+    if TYPE_CHECKING:
+        signal_id = TextField()
+        linked_by_id = TextField(null=True)
+
+    class Meta:
+        table_name = "signal_tags"
+
+    indexes = (
+        Index("signal_tags_signal_tag_key", "signal_id, tag", unique=True),
+        Index("signal_tags_tag_idx", "tag, linked_at DESC, id DESC"),
+        Index("signal_tags_linked_by_idx", "linked_by"),
+    )
+
+
+class SignalEvent(Row):
+    """Something that happened to a signal: what, when, on whose word, and what it changed. Rows are only ever added."""
+
+    signal = role("signals", on_delete=CASCADE, backref="events")
+    kind = VocabularyField[EventKind]("event_kind")
+    created_at = TimeField[datetime](now=True)
+    created_by = role("users", on_delete=SET_NULL, null=True, column_name="created_by")
+    before = DocumentField[EventDocument | None](null=True)
+    after = DocumentField[EventDocument | None](null=True)
+
+    if TYPE_CHECKING:
+        signal_id = TextField()
+        created_by_id = TextField(null=True)
+
+    class Meta:
+        table_name = "signal_events"
+
+    indexes = (
+        Index("signal_events_signal_idx", "signal_id, created_at, id"),
+        Index("signal_events_created_by_idx", "created_by"),
     )

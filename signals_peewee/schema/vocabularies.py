@@ -15,6 +15,23 @@ Status = Literal["new", "reviewed", "linked", "archived"]
 ProjectStatus = Literal["active", "archived"]
 InboxType = Literal["transcript", "document", "signal", "feedback"]
 InboxStatus = Literal["pending", "processing", "assigned", "dismissed"]
+EventKind = Literal[
+    "updated",
+    "status_set",
+    "archived",
+    "restored",
+    "project_linked",
+    "project_unlinked",
+    "persona_linked",
+    "persona_unlinked",
+    "tagged",
+    "untagged",
+    "merged",
+    "absorbed",
+    "unmerged",
+    "released",
+    "processed",
+]
 
 DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -25,6 +42,7 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "project_status": get_args(ProjectStatus),
         "inbox_type": get_args(InboxType),
         "inbox_status": get_args(InboxStatus),
+        "event_kind": get_args(EventKind),
     }
 )
 MAX_LENGTH = 64

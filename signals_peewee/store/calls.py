@@ -21,6 +21,7 @@ RETRY_FOR = 5.0
 def attempt(engine: Engine, call: Callable[[], R]) -> R:
     """Make a call, and for five seconds make it again where the database says that it lost a race.
 
+    A row that somebody inserted after it was looked for is a lost race too: the call that is made again finds it.
     Inside the host's own transaction it is made once: only the host can repeat the whole of it.
 
     Raises:
@@ -31,7 +32,8 @@ def attempt(engine: Engine, call: Callable[[], R]) -> R:
         try:
             return call()
         except PeeweeException as error:  # noqa: PERF203 - a lost race is the reason for the loop
-            lost = alone and engine.is_transient(error) and monotonic() - begun < RETRY_FOR
+            lost = engine.is_transient(error) or engine.is_duplicate(error)
+            lost = alone and lost and monotonic() - begun < RETRY_FOR
             if lost and next(tries, None) is not None:
                 continue
             if alone and engine.owned and not engine.database.is_connection_usable():

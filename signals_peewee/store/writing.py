@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..engine import Engine
-from ..engine.bulk import Bulk, Target, quoted
+from ..engine.bulk import Bulk, Target, table_of
 from ..errors import NotFound
 from ..schema import Models, Signal
 from ..schema.fields import utc_now
@@ -204,10 +204,5 @@ def writer(engine: Engine, models: Models) -> Writer:
 
 
 def _target(models: Models) -> Target:
-    meta: Any = models.Signal._meta
-    known = meta.database.get_context_options()["field_types"]
-    # A cast to CHAR alone would keep one character of a key.
-    known = {**known, "CHAR": "BPCHAR"}
-    types = {name: known.get(field.field_type, field.field_type) for name, field in meta.columns.items()}
-    table = ".".join(quoted([part]) for part in (meta.schema, meta.table_name) if part)
-    return Target(table, types, "workspace_id", ("source", "source_ref"), "source_ref")
+    table = table_of(models.Signal)
+    return Target(table.table, table.types, "workspace_id", ("source", "source_ref"), "source_ref")
