@@ -16,6 +16,7 @@ __all__ = [
     "InvalidDependency",
     "InvalidFilter",
     "InvalidHosts",
+    "InvalidMerge",
     "InvalidOption",
     "InvalidScript",
     "InvalidSignal",
@@ -33,6 +34,7 @@ __all__ = [
     "Refused",
     "SignalsError",
     "StepFailed",
+    "TransactionAborted",
     "TransactionEnded",
     "UnfinishedStep",
     "UnknownStep",
@@ -85,6 +87,10 @@ class InvalidSignal(Refused):
     """A value that a signal, or something linked to it, cannot hold."""
 
 
+class InvalidMerge(Refused):
+    """Signals that cannot be merged, or one that is not: `expected` says what to do instead."""
+
+
 class InvalidFilter(Refused):
     """A filter, sort, limit or include that does not exist or cannot be combined."""
 
@@ -122,6 +128,10 @@ class LostRace(SignalsError, RuntimeError):
 
     Outside a transaction of the host's the library has repeated the call itself before it raises this.
     """
+
+
+class TransactionAborted(SignalsError, RuntimeError):
+    """A statement before this call failed, and Postgres takes nothing more in that transaction: roll it back."""
 
 
 class MigrationError(SignalsError, RuntimeError):

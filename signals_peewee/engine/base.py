@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from peewee import Database, Expression, Node, PostgresqlDatabase, Proxy, SqliteDatabase
 
 from ..errors import InvalidOption, SignalsError
-from .bulk import Appender, Bulk, Table, Target
+from .bulk import Appender, Bulk, Table, Target, as_peewee_raises
 
 
 class Engine(ABC):
@@ -20,6 +20,8 @@ class Engine(ABC):
     name: str
     default_now: str
     """The SQL of a column default: this instant, in the form that `to_column` writes."""
+    readers: Mapping[str, Callable[[Any], Any]]
+    """For a type of field (TIMESTAMPTZ, JSON) what makes Python's value of the driver's, where those differ."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -68,8 +70,27 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def locked(self, query: Any) -> Any:
-        """Return a query whose rows nobody else changes until the transaction ends; others may still refer to them."""
+    def packed(self, values: Sequence[Any]) -> str:
+        """Return any number of values as the one parameter that `among` sends."""
+
+    @abstractmethod
+    def without(self, column: Any, key: str) -> Any:
+        """Return a column that holds JSON, read without one of the keys of its objects."""
+
+    def fetched(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        """Return all the rows of a query as the driver gives them."""
+        with as_peewee_raises:  # SQLite may fail as late as here
+            rows: list[Any] = self.database.execute_sql(sql, parameters).fetchall()
+        return rows
+
+    @abstractmethod
+    def locked(self, query: Any, *, skip: bool = False) -> Any:
+        """Return a query whose rows nobody else changes until the transaction ends; others may still refer to them.
+
+        Args:
+            query: of rows of one table.
+            skip: leave out the rows that somebody else holds, instead of waiting for them.
+        """
 
     @abstractmethod
     def kept(self, query: Any) -> Any:
@@ -82,6 +103,33 @@ class Engine(ABC):
     @abstractmethod
     def bulk(self, target: Target) -> Bulk:
         """Return the statements that write whole batches into a table."""
+
+    @abstractmethod
+    def doomed(self, query: Any) -> Any:
+        """Return a query whose rows nobody else changes or refers to until the transaction ends, which deletes them."""
+
+    @abstractmethod
+    def sifted(self, column: Any) -> Node:
+        """Return a column for a condition that rows are to be sifted by, and not found through an index."""
+
+    @abstractmethod
+    def compact(self, tables: Sequence[str], wait: float) -> list[str]:
+        """Rewrite what the tables are kept in, so that no byte of a removed row is left there; outside transactions.
+
+        Args:
+            tables: their names as SQL writes them.
+            wait: seconds to wait for what others hold.
+
+        Returns:
+            The system tables that may still hold values of removed rows, because only others may rewrite them.
+
+        Raises:
+            DatabaseUnavailable: somebody uses a table, or can still see removed rows.
+        """
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """Return this instant by the clock of the database, which is the same for everybody who works on it."""
 
     @abstractmethod
     def to_column(self, instant: datetime) -> Any:

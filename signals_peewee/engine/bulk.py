@@ -10,7 +10,14 @@ from datetime import datetime, timezone
 from operator import methodcaller
 from typing import Any
 
-from peewee import EXCEPTIONS, Database, ExceptionWrapper  # type: ignore[attr-defined]
+from peewee import (  # type: ignore[attr-defined]
+    EXCEPTIONS,
+    AutoField,
+    BigAutoField,
+    Database,
+    ExceptionWrapper,
+    ForeignKeyField,
+)
 
 log = logging.getLogger("peewee")
 """Where Peewee tells what it executes; it is not asked to execute what goes to the driver as a batch."""
@@ -19,8 +26,8 @@ as_peewee_raises = ExceptionWrapper(EXCEPTIONS)
 _NAIVE = datetime(2000, 1, 1)  # noqa: DTZ001 - what UTC looks like without its name
 _AWARE = _NAIVE.replace(tzinfo=timezone.utc)
 _isoformat = methodcaller("isoformat", "T", "microseconds")
-# A cast to CHAR alone would keep one character of a key, and a serial is no type.
-_CASTS = {"CHAR": "BPCHAR", "AUTO": "INTEGER", "BIGAUTO": "BIGINT"}
+_CASTS = {"CHAR": "BPCHAR"}
+"""A cast to CHAR alone would keep one character of a key."""
 Columns = Mapping[str, Sequence[Any]]
 """A batch: for each column its values, all of one length. A column that is left out is NULL in every row."""
 
@@ -121,6 +128,8 @@ class Bulk(Appender):
     def select(self, scope: Any, identities: Sequence[tuple[str, str]], wanted: str, *, lock: bool) -> list[Any]:
         """Return the stored rows of these identities, locked against others where that is asked for.
 
+        They are locked in the order of their ids. One that was given another identity just before is returned too.
+
         Args:
             scope: the value of the scope's column.
             identities: each once.
@@ -142,6 +151,10 @@ def table_of(model: Any) -> Table:
 
 def column_type(database: Database, field: Any) -> str:
     """Return the database's type of a column, as a cast names it."""
+    while isinstance(field, ForeignKeyField):
+        field = field.rel_field
+    if isinstance(field, AutoField):  # a column of it is declared by more than its type
+        return "BIGINT" if isinstance(field, BigAutoField) else "INTEGER"
     name = field.field_type
     known: Mapping[str, str] = database.get_context_options()["field_types"]
     return _CASTS.get(name) or known.get(name, name)

@@ -107,14 +107,21 @@ class PostgresBulk(PostgresAppender, Bulk):
         names = quoted(target.identity)
         given = ", ".join(f"unnest(%s::{target.types[name]}[])" for name in target.identity)
         same = " AND ".join(f'stored."{name}" = given."{name}"' for name in target.identity)
-        # Row by row through the index, in the order given: so everybody locks in the same order.
+        # LIMIT keeps the planner from reading the whole table: it goes through the index row by row.
         sql = (
             f"SELECT known.* FROM ROWS FROM ({given}) AS given({names}) CROSS JOIN LATERAL ("
-            f'SELECT {wanted} FROM {target.table} AS stored WHERE stored."{target.scope}" = %s AND {same}'
-            f' AND stored."{target.partial}" IS NOT NULL LIMIT 1{" FOR NO KEY UPDATE" if lock else ""}) AS known'
+            f"SELECT {quoted(['id']) if lock else wanted} FROM {target.table} AS stored"
+            f' WHERE stored."{target.scope}" = %s AND {same}'
+            f' AND stored."{target.partial}" IS NOT NULL LIMIT 1) AS known'
         )
+        if lock:  # found first, and then locked in the order of the keys, as everybody locks
+            sql = (
+                f'SELECT {wanted} FROM {target.table} WHERE "id" = ANY(ARRAY({sql}))'
+                f' AND "{target.scope}" IS NOT DISTINCT FROM %s ORDER BY "id" FOR NO KEY UPDATE'
+            )
         columns = zip(*sorted(identities), strict=True)
-        return list(self.database.execute_sql(sql, [*map(array_text, columns), scope]).fetchall())
+        parameters = [*map(array_text, columns), scope, *([scope] if lock else [])]
+        return list(self.database.execute_sql(sql, parameters).fetchall())
 
     def update(self, columns: Columns) -> None:
         names, types = tuple(columns), self.target.types

@@ -12,10 +12,26 @@ from .bulk import Appender, Bulk, Columns, as_peewee_raises, log, quoted
 
 
 class SqliteAppender(Appender):
-    """One executemany."""
+    """One executemany; where rows differ in a key and one text alone, one INSERT, which binds the rest once."""
 
     def append(self, columns: Columns, constants: Mapping[str, Any]) -> None:
+        pair = tuple(columns)
+        if len(pair) == 2 and pair[0] == "id" and self.target.types[pair[1]] == "TEXT":
+            given = json.dumps(dict(zip(*columns.values(), strict=True)), ensure_ascii=False)
+            same = [self.plain(name, (value,))[0] for name, value in constants.items()]
+            self.database.execute_sql(self._inserting(pair, tuple(constants)), (*same, given))
+            return
         self._many(self._insert((*columns, *constants)), self._rows(columns, constants))
+
+    def _inserting(self, pair: tuple[str, ...], constants: tuple[str, ...]) -> str:
+        shape = ("append", *constants, "=", *pair)
+        sql = self._rendered.get(shape)
+        if sql is None:
+            marks = "?, " * len(constants)
+            names = quoted((*constants, *pair))
+            sql = f"INSERT INTO {self.target.table} ({names}) SELECT {marks}key, value FROM json_each(?)"
+            self._rendered[shape] = sql
+        return sql
 
     def _insert(self, names: tuple[str, ...], otherwise: str = "") -> str:
         sql = self._rendered.get(names)

@@ -6,11 +6,20 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
+from operator import methodcaller
 from typing import Any
 
-from peewee import OP, SQL, Expression, ImproperlyConfigured, InterfaceError, Node, NodeList, OperationalError, fn
+from peewee import OP, SQL, Case, Expression, ImproperlyConfigured, InterfaceError, Node, NodeList, OperationalError, fn
 
-from ..errors import DatabaseUnavailable, InvalidOption, LostRace, MissingDriver, NotMigrated, SignalsError
+from ..errors import (
+    DatabaseUnavailable,
+    InvalidOption,
+    LostRace,
+    MissingDriver,
+    NotMigrated,
+    SignalsError,
+    TransactionAborted,
+)
 from .base import Engine, ascii_lower
 from .bulk import Appender, Bulk, Table, Target, column_type
 from .bulk_postgres import PostgresAppender, PostgresBulk, array_text
@@ -33,6 +42,7 @@ class Postgres(Engine):
 
     name = "postgres"
     default_now = "now()"
+    readers = {"TIMESTAMPTZ": methodcaller("astimezone", timezone.utc)}  # noqa: RUF012
 
     def check_schema(self, schema: str | None) -> None:
         if schema is None:
@@ -61,15 +71,22 @@ class Postgres(Engine):
     def contains(self, column: Any, text: str) -> Expression:
         # Under the collation "C" lower() changes ASCII letters alone, as SQLite's does.
         lowered = fn.LOWER(NodeList((column, SQL('COLLATE "C"'))))
-        return Expression(fn.STRPOS(lowered, ascii_lower(text)), OP.GT, 0)
+        return Expression(fn.STRPOS(lowered, ascii_lower(text)), OP.GT, SQL("0"))
 
     def among(self, column: Any, values: Sequence[Any]) -> Node:
         field = getattr(column, "field", column)  # a field of an alias stands around it
         kind = column_type(self.database, field)
-        return NodeList((column, SQL(f"= ANY(%s::{kind}[])", [array_text(values)])))
+        return NodeList((column, SQL(f"= ANY(%s::{kind}[])", [self.packed(values)])))
 
-    def locked(self, query: Any) -> Any:
-        return query.for_update("FOR NO KEY UPDATE")
+    def packed(self, values: Sequence[Any]) -> str:
+        return array_text(values)
+
+    def without(self, column: Any, key: str) -> Any:
+        # Of anything but an object the operator takes something else away, or fails.
+        return Case(fn.jsonb_typeof(column), [(SQL("'object'"), NodeList((column, SQL(f"- '{key}'"))))], column)
+
+    def locked(self, query: Any, *, skip: bool = False) -> Any:
+        return query.for_update("FOR NO KEY UPDATE SKIP LOCKED" if skip else "FOR NO KEY UPDATE")
 
     def kept(self, query: Any) -> Any:
         return query.for_update("FOR KEY SHARE")
@@ -79,6 +96,22 @@ class Postgres(Engine):
 
     def bulk(self, target: Target) -> Bulk:
         return PostgresBulk(self.database, target)
+
+    def doomed(self, query: Any) -> Any:
+        return query.for_update("FOR UPDATE")
+
+    def sifted(self, column: Any) -> Node:
+        return NodeList((column,))  # the planner knows how many rows each way would read
+
+    def compact(self, tables: Sequence[str], wait: float) -> list[str]:
+        from .compacting_postgres import Compacting
+
+        return Compacting(self.database, wait).run(tables)
+
+    def now(self) -> datetime:
+        # now() is the beginning of the transaction, which may be the host's and long ago.
+        (instant,) = self.database.execute_sql("SELECT clock_timestamp()").fetchone()
+        return self.from_column(instant)
 
     def to_column(self, instant: datetime) -> datetime:
         return instant
@@ -102,7 +135,7 @@ class Postgres(Engine):
             )
         state = sqlstate(error)
         if self.is_transient(error) or state == _ABORTED:
-            return LostRace(f"{first}: repeat the whole transaction")
+            return _ended(first, aborted=state == _ABORTED)
         if state in (_NO_TABLE, _NO_COLUMN, _NO_SCHEMA):
             return NotMigrated(
                 f"{first}: the tables are missing or older than the code; call store.migrate() "
@@ -113,6 +146,15 @@ class Postgres(Engine):
         ):
             return DatabaseUnavailable(f"Postgres database {str(self.database.database)!r}: {first}")
         return None
+
+
+def _ended(said: str, *, aborted: bool) -> SignalsError:
+    if not aborted:
+        return LostRace(f"{said}: repeat the whole transaction")
+    return TransactionAborted(
+        "a statement before this one failed, which aborts a Postgres transaction: roll it back, and look at the first "
+        "error"
+    )
 
 
 def sqlstate(error: BaseException | None) -> str | None:

@@ -45,14 +45,27 @@ class OneWay(Metadata):
             self.model_refs[field.rel_model] = [key for key in self.model_refs[field.rel_model] if key is not field]
 
 
+class Untouched:
+    """The set of a row's changed fields, made when it is first asked for.
+
+    Thousands of rows are read for each that is changed: with a set for each of them reading took a tenth longer.
+    """
+
+    def __get__(self, row: Any, kind: Any = None) -> Any:
+        return self if row is None else vars(row).setdefault("_dirty", set())
+
+
 class Declared(Model):
     """A table of the library, on no database: a store makes its own subclass of it."""
 
     indexes: ClassVar[tuple[Index, ...]] = ()
+    _dirty: Any = Untouched()
 
     class Meta:
         model_metadata_class = OneWay
         legacy_table_names = False
+        # A row that was read without a column, or without a part of one, is saved without harm to the rest.
+        only_save_dirty = True
 
     @classmethod
     def validate_model(cls) -> None:

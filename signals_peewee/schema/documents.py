@@ -94,15 +94,20 @@ class EventDocument(TypedDict, total=False):
     tags: dict[str, str]
 
 
-def encode(field: str, value: object) -> str:
+def encode(field: str, value: object, *, depth: int = 1) -> str:
     """Return a document as JSON text.
+
+    Args:
+        field: the name that an error gives.
+        value: a dict.
+        depth: the level at which it begins; 0 where it holds documents, each of which may have all the levels.
 
     Raises:
         InvalidSignal: it is not an object, or something in it cannot be stored; the error gives the path to it.
     """
     if not isinstance(value, dict):
         raise InvalidSignal(field, value, "a dict, stored as a JSON object")
-    return _plain(value) or _dumps(_checked(field, value, 1, repair=False))
+    return _plain(value, depth) or _dumps(_checked(field, value, depth, repair=False))
 
 
 def check_json(field: str, value: Any) -> Any:
@@ -110,10 +115,10 @@ def check_json(field: str, value: Any) -> Any:
     return _checked(field, value, 1, repair=False) if _plain(value) is None else value
 
 
-def _plain(value: object) -> str | None:
+def _plain(value: object, depth: int = 1) -> str | None:
     """The text of what can plainly be stored; None where each part has to be looked at."""
     try:
-        text = _dumps(value) if _plain_keys(value) else None
+        text = _dumps(value) if _plain_keys(value, depth) else None
         return text if text is not None and text.encode() and "\\u0000" not in text else None
     except (TypeError, ValueError, RecursionError):
         return None
@@ -135,7 +140,7 @@ def repaired_document(field: str, value: object) -> dict[str, Any]:
     return copy
 
 
-def _plain_keys(value: object, depth: int = 1) -> bool:
+def _plain_keys(value: object, depth: int) -> bool:
     if isinstance(value, (dict, list, tuple)) and depth > MAX_DEPTH:
         return False
     if isinstance(value, dict):

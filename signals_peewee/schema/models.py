@@ -8,7 +8,7 @@ from peewee import Model
 
 from . import tables
 from .binding import D, Wiring, bound
-from .hosts import Hosts, check_hosts, inbox_workspace, project_workspace
+from .hosts import Hosts, check_hosts, inbox_columns, inbox_workspace, project_workspace
 
 
 class Models:
@@ -60,3 +60,4 @@ class Models:
         self.SignalEvent = own(tables.SignalEvent)
         self.project_workspace = project_workspace(hosts, self.Project, self.Workspace)
         self.inbox_workspace = inbox_workspace(self.InboxItem, self.Workspace)
+        self.inbox_columns = inbox_columns(hosts, self.InboxItem)

@@ -110,9 +110,9 @@ class Signal(Row):
     source_ref = WordsField[str | None](null=True, max_length=SOURCE_REF_LENGTH)
     source_metadata = DocumentField[SourceMetadata | None](null=True)
     status = VocabularyField[Status]("status", default="new")
-    embedding = TextField(null=True)
-    embedding_model = TextField(null=True)
-    embedding_hash = TextField(null=True)
+    embedding = WordsField[str | None](null=True)
+    embedding_model = WordsField[str | None](null=True)
+    embedding_hash = WordsField[str | None](null=True)
     ai_classification = DocumentField[AIClassification | None](null=True)
     inbox_item = role("inbox_items", on_delete=SET_NULL, null=True)
     merged_into = role("signals", on_delete=SET_NULL, null=True)
@@ -151,7 +151,10 @@ class Signal(Row):
     )
 
     def as_row(self) -> SignalRow:
-        """Return the columns as a plain dict, which pickles and prints; what was not read (the embedding) is None."""
+        """Return the columns as a plain dict, which pickles and prints.
+
+        What was not read is not in it: the embedding is None, and `source_metadata` may lack its rawPayload.
+        """
         return cast(
             "SignalRow", {field.column_name: self.__data__.get(field.name) for field in self._meta.sorted_fields}
         )

@@ -59,6 +59,8 @@ class Vocabularies:
     """
 
     def __init__(self, more: Mapping[str, Iterable[str]] | None = None) -> None:
+        if more is not None and not isinstance(more, Mapping):
+            raise InvalidOption("vocabularies", more, "a mapping from vocabularies to words: {'source': ['discord']}")
         words = dict(DEFAULTS)
         for name, added in (more or {}).items():
             if name not in words:
