@@ -81,7 +81,13 @@ def list_signals(flags: Namespace) -> int:
     """List signals, a page at a time."""
     with opened(flags) as store:
         workspace = store.workspace_named(flags.workspace)
-        page = workspace.page(_filter(flags), sort=flags.sort, limit=flags.limit, after=flags.after)
+        page = workspace.page(
+            _filter(flags),
+            sort=flags.sort,
+            limit=flags.limit,
+            after=flags.after,
+            include=["raw_payload"] if flags.json else [],
+        )
     result = {"items": [row_of(signal) for signal in page.items], "next_cursor": page.next_cursor}
     show_result(flags, result, lambda _: listed(page.items, page.next_cursor))
     return DONE

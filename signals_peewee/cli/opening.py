@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from ..errors import DatabaseUnavailable
 from ..schema import Hosts
 from ..store import SignalStore, open_store
-from ..store.store import DEFAULT_URL
+from ..store.opening import DEFAULT_URL
 from .errors import BadArgument
 
 

@@ -16,7 +16,7 @@ from .calls import attempt
 from .checking import strange_item
 from .checking_columns import Doubtful, as_columns, with_documents
 from .columns import Batch, taken, transposed
-from .reports import IngestReport, OnError, OnExisting, RejectedRow, Rejection
+from .reports import IngestReport, OnError, OnExisting, RejectedRow, Rejection, rejection
 from .writing import Writer
 
 
@@ -73,7 +73,7 @@ class Ingest:
                 rows.append(self.writer.checks.row(given, repair=self.repair))
                 numbers.append(number)
             except (InvalidSignal, NotFound) as error:  # noqa: PERF203
-                rejections.append(_rejection(number, error))
+                rejections.append(rejection(number, error))
         return Checked(transposed(rows), numbers, rejections)
 
     def _without_strange_items(self, checked: Checked, batch: Sequence[Any], start: int) -> Checked:
@@ -86,7 +86,7 @@ class Ingest:
             return checked
         good = [at for at, key in enumerate(keys) if key not in strange]
         numbers = [number for number, key in zip(checked.numbers, keys, strict=True) if key in strange]
-        rejections = [_rejection(number, strange_item(batch[number - start]["inbox_item_id"])) for number in numbers]
+        rejections = [rejection(number, strange_item(batch[number - start]["inbox_item_id"])) for number in numbers]
         both = sorted([*checked.rejections, *rejections], key=lambda rejection: rejection.row_number)
         return Checked(taken(checked.columns, good), [checked.numbers[at] for at in good], both)
 
@@ -105,14 +105,14 @@ class Ingest:
         return left
 
     def _reject(self, rejections: list[Rejection]) -> None:
-        for rejection in rejections:
+        for each in rejections:
             if self.on_error == "raise":
-                raise RejectedRow(rejection)
+                raise RejectedRow(each)
             if callable(self.on_error):
-                self.on_error(rejection)
+                self.on_error(each)
             self.outcomes["rejected"] += 1
             if len(self.rejections) < self.max_rejected:
-                self.rejections.append(rejection)
+                self.rejections.append(each)
 
     def _stored(self, columns: Batch) -> Counter[str]:
         rows = len(columns["verbatim"])
@@ -142,7 +142,3 @@ class Ingest:
             rejected=self.outcomes["rejected"],
             rejections=tuple(self.rejections),
         )
-
-
-def _rejection(number: int, error: InvalidSignal | NotFound) -> Rejection:
-    return Rejection(number, str(error), error.field, error.value, error.expected)

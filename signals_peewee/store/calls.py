@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from functools import wraps
 from time import monotonic
 from typing import Any, TypeVar, cast
 
-from peewee import PeeweeException
+from peewee import InterfaceError, PeeweeException
 
 from ..engine import Engine
 from ..engine.waiting import pauses
+from ..errors import DatabaseUnavailable
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
 RETRY_FOR = 5.0
 """Seconds; as long as a store of its own waits for a busy SQLite file, so that a wait is not repeated."""
+_REMEDY = "Put each request into `with database.connection_context()`, or let the pool wait: timeout=…"
 
 
 def attempt(engine: Engine, call: Callable[[], R]) -> R:
@@ -38,16 +41,34 @@ def attempt(engine: Engine, call: Callable[[], R]) -> R:
                 continue
             if alone and engine.owned and not engine.database.is_connection_usable():
                 engine.database.close()  # the next call opens another
+            if isinstance(error, InterfaceError) and "not opened" in str(error):
+                raise DatabaseUnavailable(
+                    f"this thread has no connection, and autoconnect is off. {_REMEDY}"
+                ) from error
             if (known := engine.explain(error)) is not None:
                 raise known from error
             raise
+        except ValueError as error:
+            if _is_dry(error):
+                raise DatabaseUnavailable(f"the pool of connections: {error} {_REMEDY}") from error
+            raise
+
+
+def _is_dry(error: ValueError) -> bool:
+    pool = sys.modules.get("playhouse.pool")  # where nobody imported it, nobody has a pool
+    return pool is not None and isinstance(error, pool.MaxConnectionsExceeded)
 
 
 def operation(method: F) -> F:
-    """Decorate a public method of a room or a store, which holds its `engine`, with `attempt`."""
+    """Decorate a public method of a room or a store, which holds its `engine`, with `attempt`.
+
+    An iterator among its arguments is read before: a call that is made again would find it empty.
+    """
 
     @wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        args = tuple(list(each) if isinstance(each, Iterator) else each for each in args)
+        kwargs = {name: list(each) if isinstance(each, Iterator) else each for name, each in kwargs.items()}
         return attempt(self.engine, lambda: method(self, *args, **kwargs))
 
     return cast("F", call)

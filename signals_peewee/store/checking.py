@@ -29,6 +29,8 @@ NAMES = (
 """The arguments of `record`, each the name of a column."""
 TEXTS = ("verbatim", "source_ref", "interpretation", "user_segment")
 WORDS = ("source", "severity", "frequency")
+DOCUMENTS = ("source_metadata", "ai_classification")
+_ALWAYS = ("verbatim", "source")
 _KNOWN = frozenset(NAMES)
 
 
@@ -53,19 +55,20 @@ class Checks:
             NotFound: the inbox item's key cannot be one.
         """
         row = _arguments(given)
-        for name in TEXTS:
-            if row[name] is not None or name == "verbatim":
-                row[name] = _text(name, row[name], repair)
-        for name, known in self.words.items():
-            if row[name] is not None or name == "source":
-                row[name] = plain(check_word(name, row[name], known))
-        if row["occurred_at"] is not None:
-            row["occurred_at"] = instant(row["occurred_at"])
-        if row["source_metadata"] is not None:
-            row["source_metadata"] = document(row["source_metadata"], repair)
-        if row["inbox_item_id"] is not None:
-            row["inbox_item_id"] = self.inbox_key(row["inbox_item_id"])
+        for name, value in row.items():
+            if value is not None or name in _ALWAYS:
+                row[name] = self.column(name, value, repair=repair)
         return row
+
+    def column(self, name: str, value: Any, *, repair: bool = False) -> Any:
+        """Return one argument, which is given, as its column; see `row`."""
+        if name in TEXTS:
+            return _text(name, value, repair)
+        if name in WORDS:
+            return plain(check_word(name, value, self.words[name]))
+        if name in DOCUMENTS:
+            return document(name, value, repair)
+        return instant(value) if name == "occurred_at" else self.inbox_key(value)
 
     def inbox_key(self, value: Any) -> Any:
         """Return the key of an inbox item (given as such, or as its row) as the column holds it.
@@ -122,10 +125,10 @@ def instant(value: object) -> datetime:
     return datetime(at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, timezone.utc)
 
 
-def document(value: object, repair: bool) -> str:
+def document(name: str, value: object, repair: bool) -> str:
     """Return a document as JSON text.
 
     Raises:
         InvalidSignal: see `encode`.
     """
-    return encode("source_metadata", repaired_document("source_metadata", value) if repair else value)
+    return encode(name, repaired_document(name, value) if repair else value)

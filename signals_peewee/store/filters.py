@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, fields, replace
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any
+from functools import cached_property, partial
+from operator import ge, lt
+from typing import Any, NamedTuple
 
-from peewee import SQL, Expression, fn
+from peewee import SQL, Expression, Value, fn
 
 from ..engine import Engine
+from ..engine.base import ascii_lower
 from ..errors import InvalidFilter, InvalidSignal
 from ..schema import Models
 from ..schema.fields import check_time
@@ -17,12 +21,17 @@ from ..schema.hosts import key_of
 from ..schema.texts import check_text
 
 Words = str | Collection[str] | None
-_WORDS = {"status": "status", "source": "source", "severity": "severity", "frequency": "frequency"}
-_TIMES = ("created_from", "created_before", "occurred_from", "occurred_before")
+_WORDS = ("status", "source", "severity", "frequency")
+_TIMES: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "created_from": ("created_at", ge),
+    "created_before": ("created_at", lt),
+    "occurred_from": ("occurred_at", ge),
+    "occurred_before": ("occurred_at", lt),
+}
 _FLAGS = ("unlinked", "archived", "merged")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SignalFilter:
     """What a signal must be to be found; everything that is given must hold. Two filters combine with `&`.
 
@@ -34,6 +43,7 @@ class SignalFilter:
         segment: one user segment or several, matched exactly.
         project: the key of a project that the signal informs.
         persona: the name of a persona that it tells of.
+        tag: a tag that it carries.
         unlinked: only signals that inform no project.
         text: words that stand in the verbatim or the interpretation, without regard to the case of ASCII letters.
         created_from: stored at this instant or later.
@@ -54,6 +64,7 @@ class SignalFilter:
     segment: Words = None
     project: Any = None
     persona: str | None = None
+    tag: str | None = None
     unlinked: bool = False
     text: str | None = None
     created_from: datetime | None = None
@@ -62,88 +73,138 @@ class SignalFilter:
     occurred_before: datetime | None = None
     archived: bool = False
     merged: bool = False
-    _also: tuple[SignalFilter, ...] = field(default=(), repr=False)
+    _also: tuple[SignalFilter, ...] = ()
 
     def __post_init__(self) -> None:
         for name in (*_WORDS, "segment"):
             object.__setattr__(self, name, _words(name, getattr(self, name)))
         for name in _TIMES:
             object.__setattr__(self, name, _checked(check_time, name, getattr(self, name)))
-        for name in ("persona", "text"):
+        for name in ("persona", "tag", "text"):
             _checked(check_text, name, getattr(self, name))
         for name in _FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise InvalidFilter(name, getattr(self, name), "True or False")
+
+    def __repr__(self) -> str:
+        parts = (", ".join(f"{name}={value!r}" for name, value in part.given().items()) for part in self.parts())
+        return " & ".join(f"SignalFilter({part})" for part in parts)
 
     def __and__(self, other: SignalFilter) -> SignalFilter:
         return replace(self, _also=(*self._also, other))
 
     def parts(self) -> Iterator[SignalFilter]:
         """Yield the filters that were combined into this one."""
-        yield replace(self, _also=())
+        yield replace(self, _also=()) if self._also else self
         for other in self._also:
             yield from other.parts()
 
     def given(self) -> dict[str, Any]:
         """Return what this filter, without those combined with it, asks for."""
-        return {
-            each.name: getattr(self, each.name)
-            for each in fields(self)
-            if each.name != "_also" and getattr(self, each.name) not in (None, False)
-        }
+        return self._given
+
+    @cached_property
+    def _given(self) -> dict[str, Any]:
+        values = ((each.name, getattr(self, each.name)) for each in fields(self) if each.name != "_also")
+        return {name: value for name, value in values if value is not None and value is not False}
+
+    @cached_property
+    def spelled(self) -> str:
+        """All that it asks for as one text, the same for filters that were written otherwise and ask for the same."""
+        parts = (sorted((name, str(value)) for name, value in part.given().items()) for part in self.parts())
+        return json.dumps(sorted(parts))
 
 
-def conditions(wanted: SignalFilter, models: Models, engine: Engine) -> list[Expression]:
-    """Return a filter as the conditions of a WHERE.
+class Asked(NamedTuple):
+    """One thing that signals must be.
+
+    Attributes:
+        what: two of one name that send as many values have the same SQL.
+        values: what a statement sends for it, in this order, as columns hold it.
+        condition: returns it as a condition of a WHERE; it is handed the values.
+    """
+
+    what: str
+    values: Collection[Any]
+    condition: Callable[..., Any]
+
+
+def asked(wanted: SignalFilter, models: Models, engine: Engine) -> list[Asked]:
+    """Return all that a filter asks for, which must hold together.
 
     Raises:
-        InvalidFilter: a word that the store's vocabularies do not know.
+        InvalidFilter: it is no filter, or has a word that the store's vocabularies do not know.
     """
     if not isinstance(wanted, SignalFilter):
         raise InvalidFilter("filter", wanted, "a SignalFilter")
     parts = list(wanted.parts())
     signal: Any = models.Signal
-    found = [condition for part in parts for condition in _conditions(part, models, engine)]
+    found = [each for part in parts for each in _asked(part, models, engine)]
     if not any(part.archived or part.status for part in parts):
-        found.append(signal.status != "archived")
+        found.append(Asked("not archived", ("archived",), signal.status.__ne__))
     if not any(part.merged for part in parts):
-        found.append(signal.merged_into.is_null())
+        found.append(Asked("not merged", (), signal.merged_into.is_null))
     return found
 
 
-def _conditions(part: SignalFilter, models: Models, engine: Engine) -> Iterator[Expression]:
+def conditions(wanted: SignalFilter, models: Models, engine: Engine) -> list[Expression]:
+    """Return a filter as the conditions of a WHERE; errors are those of `asked`."""
+    return as_conditions(asked(wanted, models, engine))
+
+
+def as_conditions(everything: Iterable[Asked]) -> list[Expression]:
+    """Return what a filter asks for as the conditions of a WHERE, which send the values in their order."""
+    return [each.condition(*[Value(value, converter=False) for value in each.values]) for each in everything]
+
+
+def _asked(part: SignalFilter, models: Models, engine: Engine) -> Iterator[Asked]:
     signal: Any = models.Signal
-    for name, column in _WORDS.items():
-        if (words := getattr(part, name)) is not None:
-            yield _any_of(getattr(signal, column), _known(name, words, getattr(signal, column).known))
-    if part.segment is not None:
-        yield _any_of(signal.user_segment, part.segment)
+    given = part.given()
+    for name in _WORDS:
+        if name in given:
+            column = getattr(signal, name)
+            yield Asked(name, _known(name, given[name], column.known), partial(_any_of, column))
+    if "segment" in given:
+        yield Asked("segment", given["segment"], partial(_any_of, signal.user_segment))
     if part.text:
-        yield engine.contains(signal.verbatim, part.text) | engine.contains(signal.interpretation, part.text)
-    for column, name in ((signal.created_at, "created"), (signal.occurred_at, "occurred")):
-        if (start := getattr(part, f"{name}_from")) is not None:
-            yield column >= start
-        if (end := getattr(part, f"{name}_before")) is not None:
-            yield column < end
+        yield _containing(part.text, signal, engine)
+    for name, (column, compare) in _TIMES.items():
+        if name in given:
+            yield Asked(name, (engine.to_column(given[name]),), partial(compare, getattr(signal, column)))
     yield from _linked(part, signal, models)
 
 
-def _linked(part: SignalFilter, signal: Any, models: Models) -> Iterator[Expression]:
+def _containing(text: str, signal: Any, engine: Engine) -> Asked:
+    def condition(*_: Any) -> Any:
+        return engine.contains(signal.verbatim, text) | engine.contains(signal.interpretation, text)
+
+    return Asked("text", (ascii_lower(text),) * 2, condition)
+
+
+def _linked(part: SignalFilter, signal: Any, models: Models) -> Iterator[Asked]:
     projects: Any = models.SignalProject
-    personas: Any = models.SignalPersona
     if part.project is not None:
         key = key_of(models.Project, part.project)
-        mine = SQL("1 = 0") if key is None else projects.project == key
-        yield signal.id.in_(projects.select(projects.signal).where(mine))
+        if key is None:
+            yield Asked("nothing", (), lambda: SQL("1 = 0"))
+        else:
+            yield Asked("project", (projects.project.db_value(key),), partial(_with, signal, projects.project))
     if part.persona is not None:
-        yield signal.id.in_(personas.select(personas.signal).where(personas.persona_id == part.persona))
+        yield Asked("persona", (part.persona,), partial(_with, signal, models.SignalPersona.persona_id))
+    if part.tag is not None:
+        yield Asked("tag", (part.tag,), partial(_with, signal, models.SignalTag.tag))
     if part.unlinked:
-        yield ~fn.EXISTS(projects.select(projects.id).where(projects.signal == signal.id))
+        links = projects.select(projects.id).where(projects.signal == signal.id)
+        yield Asked("unlinked", (), lambda: ~fn.EXISTS(links))
 
 
-def _any_of(column: Any, words: Collection[str]) -> Expression:
-    expression: Expression = column == next(iter(words)) if len(words) == 1 else column.in_(list(words))
-    return expression
+def _with(signal: Any, column: Any, value: Any) -> Any:
+    link = column.model
+    return signal.id.in_(link.select(link.signal).where(column == value))
+
+
+def _any_of(column: Any, *words: Any) -> Any:
+    return column == words[0] if len(words) == 1 else column.in_(words)
 
 
 def _words(name: str, given: Words) -> tuple[str, ...] | None:

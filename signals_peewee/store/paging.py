@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
@@ -27,7 +28,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Page:
-    """Signals in a total order, and where the next page begins.
+    """Signals in a total order, and where the next page begins; to walk through it is to walk through its items.
 
     Attributes:
         items: at most `limit` signals.
@@ -36,6 +37,12 @@ class Page:
 
     items: list[Signal]
     next_cursor: str | None
+
+    def __iter__(self) -> Iterator[Signal]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
 
 
 class Order(NamedTuple):
@@ -88,22 +95,32 @@ def check_sort(sort: object) -> Order:
 
 def fingerprint(workspace: object, wanted: SignalFilter, sort: str) -> str:
     """Return a short hash of what a cursor was made for."""
-    asked = [sorted((name, str(value)) for name, value in part.given().items()) for part in wanted.parts()]
-    text = json.dumps([str(workspace), sort, sorted(asked)])
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashed(str(workspace), sort, wanted.spelled)
+
+
+def hashed(*made_for: Any) -> str:
+    """Return a short hash of what a cursor was made for, of which no text has a NUL in it."""
+    return hashlib.sha256("\0".join(map(str, made_for)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def make_cursor(made_for: str, instant: datetime, key: str) -> str:
     """Return an opaque cursor that stands after the row with this time and key."""
-    position = [_VERSION, made_for, instant.isoformat(), key]
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+    position = f'[{_VERSION}, "{made_for}", "{instant.isoformat()}", {json.dumps(key)}]'
+    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
-def read_cursor(cursor: object, made_for: str) -> tuple[datetime, str]:
+def read_cursor(
+    cursor: object, made_for: str, same: str = "the same workspace, filter and sort"
+) -> tuple[datetime, str]:
     """Return the time and key that a cursor stands after.
 
+    Args:
+        cursor: what somebody hands in.
+        made_for: the hash that it has to carry.
+        same: what that hash was made of, in the words of an error.
+
     Raises:
-        InvalidCursor: it is malformed, of another version, or was made for another workspace, filter or sort.
+        InvalidCursor: it is malformed, of another version, or was made for something else.
     """
     if not isinstance(cursor, str):
         raise InvalidCursor("after", cursor, "the next_cursor of a page")
@@ -115,7 +132,7 @@ def read_cursor(cursor: object, made_for: str) -> tuple[datetime, str]:
     if version != _VERSION or not isinstance(key, str) or not storable(key):
         raise InvalidCursor("after", cursor, "a cursor made by this version: begin at the first page again")
     if fingerprint_ != made_for:
-        raise InvalidCursor("after", cursor, "a cursor made for the same workspace, filter and sort")
+        raise InvalidCursor("after", cursor, f"a cursor made for {same}")
     return when, key
 
 

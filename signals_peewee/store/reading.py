@@ -12,31 +12,35 @@ from ..schema import Signal
 from ..schema.texts import SOURCE_REF_LENGTH, check_text, storable
 from ..schema.vocabularies import check_word
 from .calls import operation
-from .filters import SignalFilter, conditions
+from .filters import SignalFilter, as_conditions, asked, conditions
 from .paging import Page, Sort, check_limit, check_sort, fingerprint, make_cursor, read_cursor
-from .relations import Include, check_include, columns, load_relations
-from .rooms import Room
+from .relations import HEAVY, Fetching, Include, check_include
 
 EVERYTHING = SignalFilter()
 By = Literal["status", "source", "severity", "frequency", "segment"]
 _BY = {name: "user_segment" if name == "segment" else name for name in get_args(By)}
 
 
-class Reading(Room):
-    """Reading never changes anything, and leaves embeddings out unless they are asked for."""
+class Reading(Fetching):
+    """Reading never changes anything, and leaves out what is heavy: embeddings, and of a page the raw payloads too.
+
+    A row whose payload was left out can be changed and saved: `save()` writes only what was set. Setting its
+    `source_metadata` replaces the whole document.
+    """
 
     @operation
-    def get(self, id: str, *, include: Iterable[Include] = ()) -> Signal:
+    def get(self, id: str | Signal, *, include: Iterable[Include] = ()) -> Signal:
         """Return a signal.
 
         Args:
-            id: its key.
-            include: what to read along: see `page`.
+            id: its key, or its row to read it again.
+            include: what to read along: see `page`. The raw payload is read in any case.
 
         Raises:
             NotFound: it does not exist, or belongs to another workspace.
         """
-        found = self._one(self.models.Signal.id == id, include) if isinstance(id, str) and storable(id) else None
+        key = id.id if isinstance(id, Signal) else id
+        found = self._one({"id": key}, include) if isinstance(key, str) and storable(key) else None
         if found is None:
             raise NotFound("signal", id)
         return found
@@ -48,7 +52,7 @@ class Reading(Room):
         Args:
             source: a word of the vocabulary.
             source_ref: the id, URL or ticket in the source system.
-            include: what to read along: see `page`.
+            include: what to read along: see `page`. The raw payload is read in any case.
 
         Raises:
             InvalidSignal: the source is unknown, or the source_ref is none that could be stored.
@@ -57,7 +61,7 @@ class Reading(Room):
         check_word("source", source, signal.source.known)
         if check_text("source_ref", source_ref, max_length=SOURCE_REF_LENGTH) == "":
             raise InvalidSignal("source_ref", source_ref, f"1 to {SOURCE_REF_LENGTH} characters")
-        return self._one((signal.source == source) & (signal.source_ref == source_ref), include)
+        return self._one({"source": source, "source_ref": source_ref}, include)
 
     @operation
     def page(
@@ -80,8 +84,9 @@ class Reading(Room):
                 updated is not stable while signals are being changed.
             limit: at most this many, 1 to 500.
             after: the `next_cursor` of the page before, made with the same filter and sort.
-            include: workspace, inbox_item, projects (fills `project_links`, each with project and who linked it),
-                personas (fills `persona_links`), embedding.
+            include: workspace, inbox_item, projects (fills `project_links`, each with its project), personas (fills
+                `persona_links`), tags (fills `tag_links`); each link comes with who linked it; embedding; raw_payload
+                (what `source_metadata` holds under rawPayload).
 
         Raises:
             InvalidFilter: an argument does not exist or is out of range.
@@ -89,14 +94,23 @@ class Reading(Room):
         """
         order, limit, included = check_sort(sort), check_limit(limit), check_include(include)
         signal: Any = self.models.Signal
-        query = self._matching(filter, *columns(signal, included))
+        wanted = asked(filter, self.models, self.engine)
         made_for = fingerprint(self.id, filter, sort)
-        if after is not None:
-            query = query.where(order.beyond(signal, self.engine, *read_cursor(after, made_for)))
-        rows = list(query.order_by(*order.terms(signal)).limit(limit + 1))
-        more, rows = len(rows) > limit, rows[:limit]
-        cursor = make_cursor(made_for, getattr(rows[-1], order.column), rows[-1].id) if more else None
-        return Page(load_relations(self.models, self.id, rows, included), cursor)
+        there = None if after is None else read_cursor(after, made_for)
+        bound = () if there is None else (self.engine.to_column(there[0]), there[1])
+
+        def query() -> Any:
+            found = self._mine(*self._columns(included)).where(*as_conditions(wanted))
+            if there is not None:
+                found = found.where(order.beyond(signal, self.engine, *there))
+            return found.order_by(*order.terms(signal)).limit(limit + 1)
+
+        shape = ("page", sort, included & HEAVY, bool(bound), *[(each.what, len(each.values)) for each in wanted])
+        values = [value for each in wanted for value in each.values]
+        rows = self._fetch(shape, [*values, *bound, limit + 1], query)
+        items = self._signals(rows[:limit], included)
+        cursor = make_cursor(made_for, getattr(items[-1], order.column), items[-1].id) if len(rows) > limit else None
+        return Page(items, cursor)
 
     @operation
     def count(self, filter: SignalFilter = EVERYTHING) -> int:
@@ -121,13 +135,15 @@ class Reading(Room):
         return dict(sorted(rows, key=lambda row: (-row[1], row[0] or "")))
 
     def _matching(self, filter: SignalFilter, *selected: Any) -> Any:
-        signal: Any = self.models.Signal
-        return signal.select(*selected).where(
-            signal.workspace == self.id, *conditions(filter, self.models, self.engine)
-        )
+        return self._mine(*selected).where(*conditions(filter, self.models, self.engine))
 
-    def _one(self, which: Any, include: Iterable[Include]) -> Signal | None:
-        included, signal = check_include(include), self.models.Signal
-        mine: Any = signal.workspace == self.id
-        rows = list(signal.select(*columns(signal, included)).where(mine, which))
-        return next(iter(load_relations(self.models, self.id, rows, included)), None)
+    def _one(self, which: dict[str, str], include: Iterable[Include]) -> Signal | None:
+        included = check_include(include) | {"raw_payload"}
+        signal = self.models.Signal
+
+        def query() -> Any:
+            these = [getattr(signal, name) == value for name, value in which.items()]
+            return self._mine(*self._columns(included)).where(*these)
+
+        rows = self._fetch(("one", included & HEAVY, *which), [*which.values()], query)
+        return next(iter(self._signals(rows, included)), None)

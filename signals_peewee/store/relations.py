@@ -1,19 +1,30 @@
-"""How are the relations of signals read, in a number of queries that does not grow with the rows?"""
+"""How are signals read with what belongs to them, in a number of queries that does not grow with the rows?"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Any, Literal, get_args
 
-from peewee import JOIN
+from peewee import OP, Expression, Model, Value
 
 from ..errors import InvalidFilter
 from ..schema import Models, Signal
+from .hydrating import Reader, reader
+from .rooms import Room
 
-Include = Literal["workspace", "inbox_item", "projects", "personas", "embedding"]
+Include = Literal["workspace", "inbox_item", "projects", "personas", "tags", "embedding", "raw_payload"]
 INCLUDES: tuple[str, ...] = get_args(Include)
-_HEAVY = ("embedding",)
+_LINKS = {
+    "projects": ("project_links", "SignalProject"),
+    "personas": ("persona_links", "SignalPersona"),
+    "tags": ("tag_links", "SignalTag"),
+}
+HEAVY = frozenset({"embedding", "raw_payload"})
+"""What an include adds to the columns of a signal; the others are relations."""
+_SELECT: Any = Model.select.__func__  # type: ignore[attr-defined]
+Row = Sequence[Any]
+"""A row as the driver gives it."""
+_METADATA, _PAYLOAD = "source_metadata", "rawPayload"
 
 
 def check_include(include: Iterable[str]) -> frozenset[str]:
@@ -22,6 +33,8 @@ def check_include(include: Iterable[str]) -> frozenset[str]:
     Raises:
         InvalidFilter: one of them does not exist.
     """
+    if not isinstance(include, Iterable):
+        raise InvalidFilter("include", include, f"some of {', '.join(INCLUDES)}")
     names = [include] if isinstance(include, str) else list(include)
     for name in names:
         if name not in INCLUDES:
@@ -29,68 +42,157 @@ def check_include(include: Iterable[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def columns(signal: Any, include: Collection[str]) -> list[Any]:
-    """Return the columns to select: all but the heavy ones that nobody asked for."""
-    return [field for field in signal._meta.sorted_fields if field.name not in _HEAVY or field.name in include]
+class Fetching(Room):
+    """Signals are selected by `_columns`, fetched, and made by `_signals`, whatever query stands in between."""
+
+    @property
+    def _reader(self) -> Reader:
+        return reader(self.engine, self.models)
+
+    def _columns(self, include: Collection[str]) -> list[Any]:
+        """Return what to select first: all the columns of a signal, but the heavy ones that nobody asked for."""
+        signal: Any = self.models.Signal
+        return [
+            self.engine.without(field, _PAYLOAD).alias(field.column_name)
+            if field.name == _METADATA and "raw_payload" not in include
+            else field
+            for field in fields_of(signal, include)
+        ]
+
+    def _mine(self, *selected: Any) -> Any:
+        """Return a query of the signals of this workspace."""
+        signal: Any = self.models.Signal
+        return signal.select(*selected).where(signal.workspace == self.id)
+
+    def _fetch(self, shape: Hashable, parameters: Iterable[Any], query: Callable[[], Any]) -> list[Any]:
+        """Return the rows of a query that begins with `_mine`; see `Reader.fetch`."""
+        mine = self.models.Signal.workspace.db_value(self.id)
+        return self._reader.fetch(shape, [mine, *parameters], query)
+
+    def _signals(self, rows: Sequence[Row], include: Collection[str]) -> list[Signal]:
+        """Return rows, as the driver gives them, that begin with `_columns`, as signals with their relations."""
+        return Relations(self._reader, self.models, self.id).signals(rows, include)
 
 
-def load_relations(models: Models, workspace: Any, rows: list[Signal], include: Collection[str]) -> list[Signal]:
-    """Fill in the relations of some signals, one query for each, and return them.
+def fields_of(signal: Any, include: Collection[str]) -> list[Any]:
+    """Return the fields of a signal that `_columns` selects."""
+    return [field for field in signal._meta.sorted_fields if field.name not in HEAVY or field.name in include]
 
-    `projects` fills `row.project_links`: a list of links, each with its project and the user who linked it.
-    `personas` fills `row.persona_links`. `workspace` and `inbox_item` fill the attributes of those names. A project or
-    an inbox item that is another workspace's by now is left out.
+
+class Relations:
+    """Reads what belongs to signals: one statement for each kind of it, whatever their number.
+
+    `projects` fills `row.project_links`: a list of links, each with its project. `personas` fills `row.persona_links`,
+    and `tags` fills `row.tag_links`. A link comes with its signal, and in `linked_by` with the user who made it, as a
+    row. `workspace` and `inbox_item` fill the attributes of those names. A project or an inbox item that is another
+    workspace's by now is left out. What is one row in the database is one object.
     """
-    if not rows:
-        return rows
-    if "workspace" in include:
-        _load_one(rows, "workspace", models.Workspace)
-    if "inbox_item" in include:
-        _load_one(rows, "inbox_item", models.InboxItem, _mine(models.InboxItem, models.inbox_workspace, workspace))
-    if "projects" in include:
-        _load_many(rows, "project_links", _project_links(models, workspace, rows))
-    if "personas" in include:
-        _load_many(rows, "persona_links", _links(models.SignalPersona, rows))
-    return rows
+
+    def __init__(self, reader: Reader, models: Models, workspace: Any) -> None:
+        self.reader = reader
+        self.models = models
+        self.workspace = workspace
+
+    def signals(self, rows: Sequence[Row], include: Collection[str]) -> list[Signal]:
+        """Return fetched rows that begin with the fields of signals as signals, with what is included."""
+        signal: Any = self.models.Signal
+        fields, relations = fields_of(signal, include), {}
+        if "workspace" in include:
+            relations["workspace"] = self._referred(signal.workspace, _given(rows, fields, "workspace"))
+        if "inbox_item" in include:
+            items = _given(rows, fields, "inbox_item")
+            relations["inbox_item"] = self._referred(signal.inbox_item, items, self.models.inbox_workspace)
+        signals: list[Signal] = self.reader.hydrate(rows, signal, fields, relations=relations)
+        kinds = [kind for name, kind in _LINKS.items() if name in include]
+        if signals and kinds:
+            self._hang(_given(rows, fields, "id"), signals, kinds)
+        return signals
+
+    def links(self, link: Any, rows: Sequence[Row], start: int = 0) -> list[Any]:
+        """Return fetched rows as links, each with the user who made it.
+
+        Args:
+            link: the class of the links.
+            rows: with all the fields of a link side by side.
+            start: the place of the first of them.
+        """
+        fields = link._meta.sorted_fields
+        users = self._referred(link.linked_by, _given(rows, fields, "linked_by", start))
+        return self.reader.hydrate(rows, link, fields, start, {"linked_by": users})
+
+    def _hang(self, ids: list[str], signals: list[Signal], kinds: Iterable[tuple[str, str]]) -> None:
+        """Hang links on signals, of which these are the keys."""
+        owners = dict(zip(ids, signals, strict=True))
+        fetched = []
+        makers: set[Any] = set()
+        for attribute, name in kinds:
+            link = getattr(self.models, name)
+            fields, rows = link._meta.sorted_fields, self._link_rows(link, ids)
+            fetched.append((attribute, link, fields, rows))
+            makers.update(_given(rows, fields, "linked_by"))
+        relations = {"signal": owners, "linked_by": self._referred(self.models.SignalProject.linked_by, makers)}
+        for attribute, link, fields, rows in fetched:
+            projects = {"project": self._projects(rows, len(fields))} if link is self.models.SignalProject else {}
+            made = self.reader.hydrate_under("signal", rows, link, fields, {**relations, **projects})
+            for key, signal in owners.items():
+                setattr(signal, attribute, made.get(key, []))
+
+    def _link_rows(self, link: Any, ids: list[str]) -> list[Row]:
+        """Return the links of signals in the order of their making; of projects each with its project after it."""
+        engine, project = self.reader.engine, self.models.Project
+        joined = link is self.models.SignalProject
+        conditions, sent = self._of_workspace(project, self.models.project_workspace if joined else None)
+
+        def query() -> Any:
+            found = link.select(*link._meta.sorted_fields, *(project._meta.sorted_fields if joined else ()))
+            if joined:
+                found = found.join_from(link, project, on=link.project == project._meta.primary_key)
+            return found.where(engine.among(link.signal, ids), *conditions).order_by(link.linked_at, link.id)
+
+        return self.reader.fetch(("links", link), [engine.packed(ids), *sent], query)
+
+    def _projects(self, rows: Sequence[Row], start: int) -> dict[Any, Any]:
+        project = self.models.Project
+        fields = project._meta.sorted_fields
+        firsts = dict(zip(_given(rows, fields, project._meta.primary_key.name, start), rows, strict=True))
+        return dict(zip(firsts, self.reader.hydrate(firsts.values(), project, fields, start), strict=True))
+
+    def _referred(self, key: Any, given: Iterable[Any], mine: str | None = None) -> dict[Any, Any]:
+        """Return the rows that a key refers to, by what the driver gave for it.
+
+        Args:
+            key: a field.
+            given: what the driver gave.
+            mine: the key that says whose a row is, where it has to be this workspace's.
+        """
+        values = list(set(given) - {None})
+        if not values:
+            return {}
+        model, engine = key.rel_model, self.reader.engine
+        conditions, sent = self._of_workspace(model, mine)
+
+        def query() -> Any:
+            return model.select().where(engine.among(key.rel_field, values), *conditions)
+
+        if getattr(model.select, "__func__", None) is not _SELECT:
+            # The host has its own idea of which rows there are, and may change it.
+            found = {row.get_id(): row for row in query()}
+            return {value: found.get(key.python_value(value)) for value in values}
+        fields = model._meta.sorted_fields
+        rows = self.reader.fetch(("referred", model), [engine.packed(values), *sent], query)
+        keys = _given(rows, fields, key.rel_field.name)
+        return dict(zip(keys, self.reader.hydrate(rows, model, fields), strict=True))
+
+    def _of_workspace(self, model: Any, key: str | None) -> tuple[list[Any], list[Any]]:
+        """Return the condition that rows are this workspace's, where they are anybody's, and what it sends."""
+        if key is None:
+            return [], []
+        field = model._meta.fields[key]
+        sent = field.db_value(self.workspace)
+        return [Expression(self.reader.engine.sifted(field), OP.EQ, Value(sent))], [sent]
 
 
-def _mine(model: Any, key: str | None, workspace: Any) -> list[Any]:
-    return [] if key is None else [getattr(model, key) == workspace]
-
-
-def _load_one(rows: list[Signal], name: str, model: type[Any], mine: Iterable[Any] = ()) -> None:
-    wanted = {row.__data__[name] for row in rows} - {None}
-    query = model.select().where(model._meta.primary_key.in_(list(wanted)), *mine) if wanted else ()
-    found = {each.get_id(): each for each in query}
-    for row in rows:
-        row.__rel__[name] = found.get(row.__data__[name])
-
-
-def _load_many(rows: list[Signal], name: str, links: Iterable[Any]) -> None:
-    of: dict[str, list[Any]] = defaultdict(list)
-    for link in links:
-        of[link.__data__["signal"]].append(link)
-    for row in rows:
-        setattr(row, name, of[row.id])
-        for link in of[row.id]:
-            link.__rel__["signal"] = row
-
-
-def _project_links(models: Models, workspace: Any, rows: list[Signal]) -> Any:
-    link: Any = models.SignalProject
-    project, user = models.Project.alias(), models.User.alias()  # one model may play both roles
-    return (
-        _links(link, rows)
-        .select(link, project, user)
-        .join_from(link, project, on=link.project == _key_of(project), attr="project")
-        .join_from(link, user, JOIN.LEFT_OUTER, on=link.linked_by == _key_of(user), attr="linked_by")
-        .where(*_mine(project, models.project_workspace, workspace))
-    )
-
-
-def _links(link: Any, rows: list[Signal]) -> Any:
-    return link.select().where(link.signal.in_([row.id for row in rows])).order_by(link.linked_at, link.id)
-
-
-def _key_of(alias: Any) -> Any:
-    return getattr(alias, alias.model._meta.primary_key.name)
+def _given(rows: Iterable[Row], fields: Sequence[Any], name: str, start: int = 0) -> list[Any]:
+    """Return what the driver gave for one of the fields that stand side by side in some rows."""
+    place = start + [field.name for field in fields].index(name)
+    return [row[place] for row in rows]

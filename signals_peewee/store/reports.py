@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..errors import InvalidSignal, Refused
+from ..errors import InvalidSignal, NotFound, Refused
 from ..schema import Signal
 
 Outcome = Literal["created", "unchanged", "updated", "conflict"]
@@ -49,6 +49,11 @@ class Rejection:
     expected: str
 
 
+def rejection(row_number: int, error: InvalidSignal | NotFound) -> Rejection:
+    """Return the rejection of a row for what an error says of it."""
+    return Rejection(row_number, str(error), error.field, error.value, error.expected)
+
+
 OnError = Literal["collect", "raise"] | Callable[[Rejection], object]
 
 
@@ -70,6 +75,8 @@ class IngestReport:
 
 class RejectedRow(InvalidSignal):
     """A row made `record_many(on_error="raise")` stop: its batch was not stored, the batches before it were.
+
+    Or it made `from_inbox` refuse all of the rows: nothing was stored.
 
     Attributes:
         row_number: its place in what was given, counted from 1.

@@ -1,28 +1,29 @@
-"""How is a store opened, on a database of its own or on the host's?"""
+"""What can be done with a store as a whole?"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from peewee import Database
 
 from ..engine import engine_for, plain_database
+from ..engine.bulk import table_of
 from ..errors import ContextChanged, HostsChanged, InvalidOption, NotFound, NotMigrated
 from ..schema import Hosts, Models, Vocabularies, Wiring
 from ..schema.hosts import key_of
 from ..schema.ids import IdKind, new_ids
 from ..schema.texts import NAME_LENGTH, check_text
 from .calls import attempt, operation
+from .durations import check_duration
+from .purging import Purged, purged
 from .workspace import Workspace
 
 if TYPE_CHECKING:
     from ..runner import MigrationRunner
-
-DEFAULT_URL = "sqlite:///signals.db"
 
 
 class SignalStore:
@@ -55,6 +56,8 @@ class SignalStore:
         self.database = plain_database(database)
         self.engine = engine_for(self.database)
         self.engine.check_schema(schema)
+        if hosts is not None and not isinstance(hosts, Hosts):
+            raise InvalidOption("hosts", hosts, "Hosts(workspace=…, user=…, project=…, inbox_item=…)")
         self.hosts = hosts or Hosts()
         self.schema = schema
         self.models = Models(Wiring(self.database, schema, Vocabularies(vocabularies), new_ids(ids)), self.hosts)
@@ -113,7 +116,7 @@ class SignalStore:
         """Return the door to the signals of one workspace.
 
         Args:
-            workspace: a row of the workspace model, or its key.
+            workspace: a row of the workspace model, or its key; another door to it will do.
 
         Raises:
             NotFound: there is no such workspace.
@@ -122,7 +125,7 @@ class SignalStore:
         """
         self._check_ready()
         model = self.models.Workspace
-        key = key_of(model, workspace)
+        key = key_of(model, workspace.id if isinstance(workspace, Workspace) else workspace)
         known = key is not None and (
             isinstance(workspace, model) or model.select().where(model._meta.primary_key == key).exists()
         )
@@ -167,6 +170,57 @@ class SignalStore:
             raise NotFound("workspace", name, f"the name of a {model.__name__}{made}")
         return self.workspace(rows[0])
 
+    @operation
+    def purge(self, workspace: Any) -> Purged:
+        """Remove a workspace with everything in it, for good; `compact` then removes the bytes.
+
+        All that the library keeps itself goes: signals with their links, tags and events, and of its default tables
+        the inbox items, the projects and the workspace. A host's own tables, and users, are left as they are. One
+        transaction, or a savepoint inside the host's; whoever records into the workspace meanwhile waits, and then
+        finds no such workspace, unless it is a host's: that stays, and so does what is recorded from then on.
+
+        Args:
+            workspace: a row of the workspace model, or its key.
+
+        Raises:
+            NotFound: there is no such workspace.
+        """
+        key = self.workspace(workspace).id
+        with self.engine.write():
+            return purged(self.engine, self.models, key)
+
+    @operation
+    def compact(self, *, wait: float | timedelta = 5.0) -> list[str]:
+        """Remove from the database's files what was erased, purged or overwritten; until then its bytes are there.
+
+        SQLite: VACUUM, and the write-ahead log is emptied. Postgres: VACUUM (FULL, ANALYZE) of each of the library's
+        tables, and of the table in which the planner keeps samples of their columns. Each table is locked while it is
+        rewritten, and takes its size of free disk a second time. Copies elsewhere (archived logs, replicas, backups)
+        are the operator's.
+
+        Args:
+            wait: seconds (or a timedelta) to wait for each table that is in use, and for transactions that can still
+                see removed rows.
+
+        Returns:
+            The system tables that may still hold samples because this role may not rewrite them: on Postgres
+            `pg_catalog.pg_statistic` for whoever owns the tables and not the database. Nothing otherwise.
+
+        Raises:
+            InvalidOption: called inside a transaction, or the wait makes no sense.
+            DatabaseUnavailable: somebody did not end in time, or the tables are not this role's; what was rewritten
+                before stays so, and the call can be made again.
+            NotMigrated: the tables are missing, or older than the code.
+        """
+        from ..engine.migrating import migrating_for
+
+        seconds = check_duration("wait", wait).total_seconds()
+        self._check_ready()
+        state = migrating_for(self.database).transaction_state()
+        if state in ("open", "aborted"):
+            raise InvalidOption("transaction", state, "none: VACUUM, and so compact(), works outside of transactions")
+        return self.engine.compact([table_of(model).table for model in self.models.owned], seconds)
+
     def _check_ready(self) -> None:
         if self._ready:
             return
@@ -190,59 +244,3 @@ def _hosts_named() -> Iterator[None]:
         raise HostsChanged(
             error.key, error.present, f"the model that the tables were built for: {built_for}"
         ) from error
-
-
-def open_store(
-    url: str | None = None,
-    *,
-    hosts: Hosts | None = None,
-    schema: str | None = None,
-    migrate: bool = True,
-    vocabularies: Mapping[str, Iterable[str]] | None = None,
-    ids: IdKind = "time",
-    **options: Any,
-) -> SignalStore:
-    """Open a store that owns its connection; use it in a `with` block, or close it.
-
-    SQLite is opened as a service needs it: write-ahead log, foreign keys on, busy timeout, immediate transactions.
-
-    Args:
-        url: the database; by default the environment's DATABASE_URL, and without one `sqlite:///signals.db`.
-        hosts: the host's own models. They bring the database that they are bound to, so `url` is then left out, and
-            `close` leaves that database as it is.
-        schema: the Postgres schema that holds everything; made where it is missing.
-        migrate: apply the pending steps before the store is returned.
-        vocabularies: words to allow besides the library's own.
-        ids: "time" or "random" keys.
-        options: handed to the Peewee database class: `timeout`, `connect_timeout`, `sslmode`, …
-
-    Raises:
-        InvalidOption: the URL or an option makes no sense.
-        DatabaseUnavailable: the database cannot be reached or opened.
-        MissingDriver: no Postgres driver is installed.
-        MigrationError: a step failed.
-    """
-    from ..engine.urls import database_from_url, without_password
-
-    bound = [model._meta.database for model in hosts.plugged().values()] if hosts else []
-    if bound and url is not None:
-        raise InvalidOption("url", without_password(url), "no URL beside plugged models, which bring their database")
-    database = bound[0] if bound else database_from_url(url or os.environ.get("DATABASE_URL") or DEFAULT_URL, **options)
-    store = SignalStore(database, hosts=hosts, schema=schema, vocabularies=vocabularies, ids=ids)
-    store.engine.owned = not bound
-    try:
-        if not bound:
-            _connect(store, options)
-        if migrate:
-            store.migrate()
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-def _connect(store: SignalStore, options: Mapping[str, Any]) -> None:
-    try:
-        attempt(store.engine, store.database.connect)
-    except TypeError as error:
-        raise InvalidOption("options", dict(options), f"what the driver takes ({error})") from error

@@ -13,6 +13,8 @@ from ..engine.bulk import Bulk, Target, table_of
 from ..errors import NotFound
 from ..schema import Models, Signal
 from ..schema.fields import utc_now
+from .amending import Amendment
+from .changing import moment, tell
 from .checking import Checks
 from .columns import Batch, Identity, Row, apart, identity, rows_at, taken, transposed, with_repeats
 from .comparing import METADATA, Comparison, compare
@@ -58,6 +60,13 @@ class Writer:
         if not self._bulk.insert_one({name: value for name, value in values.items() if value is not None}):
             return None
         return self.signal({**dict.fromkeys(self._read), **self._python(values)})
+
+    def create_many(self, workspace: Any, rows: Sequence[Row]) -> tuple[list[Signal], int]:
+        """Insert those of the rows whose identity is free; return all as if read back, and how many are new."""
+        now, keys = utc_now(), self._new_ids(len(rows))
+        made = [self._new_row(workspace, row, key, now) for row, key in zip(rows, keys, strict=True)]
+        created = self._bulk.insert({name: [row[name] for row in made] for name in made[0]}, {}, likely_new=False)
+        return [self.signal({**dict.fromkeys(self._read), **self._python(row)}) for row in made], created
 
     def _new_row(self, workspace: Any, row: Row, id: str, now: datetime) -> Row:
         constants = self._constants(workspace, now)
@@ -112,20 +121,23 @@ class Writer:
 
     def stored(self, workspace: Any, identities: Iterable[Identity], *, lock: bool) -> dict[Identity, Row]:
         """Return the stored rows of these identities as Python values."""
-        wanted = list(dict.fromkeys(identities))
-        rows = self._bulk.select(workspace, wanted, self._wanted, lock=lock)
+        wanted = dict.fromkeys(identities)
+        rows = self._bulk.select(workspace, list(wanted), self._wanted, lock=lock)
         found = (self._python(dict(zip(self._read, row, strict=True)), read=True) for row in rows)
-        return {(row["source"], row["source_ref"]): row for row in found}
+        keyed = (((row["source"], row["source_ref"]), row) for row in found)
+        return {each: row for each, row in keyed if each in wanted}  # it may have another one since it was found
 
-    def settle(self, workspace: Any, rows: list[Row], on_existing: OnExisting) -> tuple[list[Settled], list[Row]]:
+    def settle(
+        self, workspace: Any, rows: list[Row], on_existing: OnExisting, by: Any = None
+    ) -> tuple[list[Settled], list[Row]]:
         """Compare rows, in their order, with the stored ones of their identity, locked; write what that changes.
 
         Returns:
             What became of those that were found, and the rows that were not.
         """
         stored = self.stored(workspace, map(identity, rows), lock=True)
-        settled, gone, now = [], [], utc_now()
-        changes: dict[str, Row] = defaultdict(dict)
+        settled, gone = [], []
+        amended: dict[str, Amendment] = {}
         for row in rows:
             found = stored.get(identity(row))
             if found is None:
@@ -133,20 +145,27 @@ class Writer:
                 continue
             comparison = self.comparison(found, row, on_existing)
             if comparison.outcome == "updated":
-                found.update({name: new for name, (_, new) in comparison.differences.items()}, updated_at=now)
-                changes[found["id"]].update({name: row[name] for name in comparison.differences})
+                amended.setdefault(found["id"], Amendment(found)).add(comparison.differences, row)
             settled.append(Settled(comparison, found))
-        self._update(changes, now)
+        self._amend({key: each for key, each in amended.items() if each.columns}, by)
         return settled, gone
 
     def comparison(self, stored: Row, row: Row, on_existing: OnExisting) -> Comparison:
         """Compare a row with the stored one."""
         return compare(stored, self._python(row), on_existing)
 
-    def _update(self, changes: Mapping[str, Row], now: datetime) -> None:
+    def _amend(self, amended: Mapping[str, Amendment], by: Any) -> None:
+        """Write what changes in locked rows, and an event for each of them."""
+        if not amended:
+            return
+        now = moment(*(each.stored["updated_at"] for each in amended.values()))
+        before, after = zip(*(each.sides() for each in amended.values()), strict=True)
+        tell(self.engine, self.models, "updated", list(amended), now, by=by, before=before, after=after)
         shapes: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-        for key, changed in changes.items():
-            row = {"id": key, "updated_at": now, **changed}
+        for key, each in amended.items():
+            besides = {"updated_at": now, **each.emptied()}
+            each.stored.update(besides)
+            row = {"id": key, **each.columns, **besides}
             shapes[tuple(sorted(row))].append(row)
         for names, rows in shapes.items():
             self._bulk.update({name: [row[name] for row in rows] for name in names})
