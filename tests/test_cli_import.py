@@ -49,7 +49,8 @@ def signals(url):
 
     def signals(workspace: str = "default"):
         with open_store(url) as store:
-            return sorted(store.workspace_named(workspace).page(limit=500).items, key=lambda each: each.verbatim)
+            page = store.workspace_named(workspace).page(limit=500, include=["raw_payload"])
+            return sorted(page.items, key=lambda each: each.verbatim)
 
     return signals
 

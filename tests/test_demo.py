@@ -50,6 +50,16 @@ def test_the_second_run_changes_nothing_and_says_so(demonstrated):
     assert "Nothing has changed" in second
 
 
+def test_what_informs_a_project_is_linked_once_and_shown_both_times(demonstrated):
+    _, shown = demonstrated
+    sections = [text[text.index("6. What informs a project") : text.index("Try next")].splitlines() for text in shown]
+    assert sections[0][1] == "   “Cancel a stop with one tap”: 3 linked, 0 linked before"
+    assert sections[1][1] == "   “Cancel a stop with one tap”: 0 linked, 3 linked before"
+    assert sections[0][2:] == sections[1][2:]
+    assert sections[0][4] == "   2025-01-14  webhook    courier   Can't find the button to cancel a stop. Is there one?"
+    assert "status    new 74, linked 3" in shown[1]
+
+
 def test_it_fits_a_terminal_and_has_no_colour(demonstrated):
     _, shown = demonstrated
     lines = [line for text in shown for line in text.splitlines() if "--database" not in line]  # which hold a path

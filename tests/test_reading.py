@@ -11,13 +11,17 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from peewee import Database
+from hypothesis import given
+from hypothesis import strategies as st
+from peewee import Database, ModelSelect
 
 from signals_peewee import SignalFilter, SignalStore, Workspace
 from signals_peewee.errors import InvalidCursor, InvalidFilter, InvalidSignal, NotFound
+from signals_peewee.store import hydrating
+from signals_peewee.store.relations import Include
 
 UTC = timezone.utc
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -185,7 +189,7 @@ def test_updated_sorts_by_the_last_change(workspace: Workspace, fill: Fill) -> N
         ({"limit": "5"}, "limit", "an integer"),
         ({"sort": "random"}, "sort", "one of newest, oldest, occurred, updated"),
         ({"sort": ["newest"]}, "sort", "one of newest"),
-        ({"include": ["tags"]}, "include", "some of workspace"),
+        ({"include": ["history"]}, "include", "some of workspace"),
         ({"include": "everything"}, "include", "some of workspace"),
         ({"filter": {"status": "new"}}, "filter", "a SignalFilter"),
     ],
@@ -211,6 +215,7 @@ def test_a_cursor_is_refused_where_it_does_not_belong(store: SignalStore, worksp
         lambda: other.page(after=cursor),
         lambda: workspace.page(after=cursor, sort="oldest"),
         lambda: workspace.page(SignalFilter(status="new"), after=cursor),
+        lambda: workspace.page(SignalFilter(tag="new"), after=cursor),
     ]
     for attempt in attempts:
         with pytest.raises(InvalidCursor, match="the same workspace, filter and sort"):
@@ -264,6 +269,9 @@ def test_every_filter_finds_what_it_says(store: SignalStore, workspace: Workspac
     models.SignalProject.create(signal=a, project=project)
     models.SignalProject.create(signal=d, project=project)
     models.SignalPersona.create(signal=b, persona_id="Ada")
+    models.SignalTag.create(signal=b, tag="export")
+    models.SignalTag.create(signal=c, tag="export")
+    models.SignalTag.create(signal=c, tag="Export")
     minute = timedelta(minutes=1)
     expected: list[tuple[SignalFilter, list[str]]] = [
         (SignalFilter(status="new"), [b, a]),
@@ -278,6 +286,12 @@ def test_every_filter_finds_what_it_says(store: SignalStore, workspace: Workspac
         (SignalFilter(project="none"), []),
         (SignalFilter(persona="Ada"), [b]),
         (SignalFilter(persona="ada"), []),
+        (SignalFilter(tag="export"), [c, b]),
+        (SignalFilter(tag="Export"), [c]),
+        (SignalFilter(tag="exp"), []),
+        (SignalFilter(tag="export") & SignalFilter(tag="Export"), [c]),
+        (SignalFilter(tag="export", persona="Ada"), [b]),
+        (SignalFilter(project=0), []),
         (SignalFilter(unlinked=True), [c, b]),
         (SignalFilter(text="export"), [b, a]),
         (SignalFilter(text="100%"), [b]),
@@ -316,6 +330,7 @@ def test_the_parts_of_a_combined_filter_ask_together_for_archived_ones(workspace
         ({"segment": ["\0"]}, "segment"),
         ({"text": "\ud800"}, "text"),
         ({"persona": 1}, "persona"),
+        ({"tag": ["export"]}, "tag"),
         ({"unlinked": "yes"}, "unlinked"),
         ({"created_from": datetime(2026, 1, 1)}, "created_from"),  # noqa: DTZ001
         ({"occurred_before": "2026-01-01"}, "occurred_before"),
@@ -364,13 +379,14 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     user = models.User.create(email="ada@example.org")
     project = models.Project.create(workspace=workspace.id, name="p")
     item = models.InboxItem.create(workspace=workspace.id, type="feedback", source="email", title="t", raw_content="r")
-    everything: Any = ["workspace", "inbox_item", "projects", "personas", "embedding"]
+    everything: Any = get_args(Include)
     numbers = []
     for _ in range(2):
         for id in fill(*({"inbox_item": item, "embedding": "AAAA"} for _ in range(10))):
             models.SignalProject.create(signal=id, project=project, linked_by=user, link_reason="why", confidence=0.5)
             models.SignalPersona.create(signal=id, persona_id="Ada", linked_by=user)
             models.SignalPersona.create(signal=id, persona_id="Bob")
+            models.SignalTag.create(signal=id, tag="export", linked_by=user)
         with queries() as sent:
             rows = workspace.page(include=everything, limit=500).items
             for row in rows:
@@ -378,15 +394,29 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
                 assert (link.project.name, link.linked_by.email, link.link_reason) == ("p", "ada@example.org", "why")
                 assert (link.confidence, link.signal) == (0.5, row)
                 assert [each.persona_id for each in row.persona_links] == ["Ada", "Bob"]
+                assert [each.linked_by for each in row.persona_links] == [user, None]
+                assert [(each.tag, each.linked_by.email) for each in row.tag_links] == [("export", "ada@example.org")]
                 assert (row.workspace.name, row.inbox_item.title, row.embedding) == ("acme", "t", "AAAA")
         numbers.append((len(rows), len(sent)))
-    assert numbers == [(10, 5), (20, 5)]
+    assert numbers == [(10, 7), (20, 7)]
+
+
+def test_what_is_one_row_in_the_database_is_one_object(store: SignalStore, workspace: Workspace, fill: Fill) -> None:
+    models: Any = store.models
+    user, project = models.User.create(email="ada@example.org"), models.Project.create(workspace=workspace.id, name="p")
+    for id in fill({}, {}):
+        models.SignalProject.create(signal=id, project=project, linked_by=user)
+        models.SignalTag.create(signal=id, tag="export", linked_by=user)
+    first, second = workspace.page(include=["workspace", "projects", "tags"]).items
+    assert first.workspace is second.workspace
+    assert first.project_links[0].project is second.project_links[0].project
+    assert first.project_links[0].linked_by is second.tag_links[0].linked_by
 
 
 def test_relations_that_are_not_there_are_empty(workspace: Workspace) -> None:
     id = workspace.record("words", source="other").signal.id
-    row = workspace.get(id, include=["workspace", "inbox_item", "projects", "personas"])
-    assert (row.inbox_item, row.project_links, row.persona_links) == (None, [], [])
+    row = workspace.get(id, include=["workspace", "inbox_item", "projects", "personas", "tags"])
+    assert (row.inbox_item, row.project_links, row.persona_links, row.tag_links) == (None, [], [], [])
 
 
 def test_an_embedding_is_read_only_when_asked_for(workspace: Workspace, fill: Fill) -> None:
@@ -446,6 +476,105 @@ def many(store: SignalStore, workspace: Workspace) -> Workspace:
     return workspace
 
 
+WORDS = st.sampled_from(["new", "reviewed", "archived"])
+SOURCES = st.sampled_from(["slack", "email", "other"])
+SEGMENTS = st.sampled_from(["SMB", "enterprise"])
+
+
+def some(words: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    return st.none() | st.lists(words, min_size=1, max_size=3, unique=True)
+
+
+ASKED: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": some(WORDS),
+        "source": some(SOURCES),
+        "segment": some(SEGMENTS),
+        "text": st.sampled_from([None, "", "1", "WORDS"]),
+        "tag": st.sampled_from([None, "odd", "even"]),
+        "created_from": st.none() | st.integers(0, 30).map(lambda n: START + timedelta(minutes=n)),
+        "created_before": st.none() | st.integers(0, 30).map(lambda n: START + timedelta(minutes=n)),
+        "unlinked": st.booleans(),
+        "archived": st.booleans(),
+    },
+)
+
+
+def finds(asked: dict[str, Any], row: dict[str, Any]) -> bool:
+    """What a filter says, in Python."""
+    asked = {name: value for name, value in asked.items() if value is not None}
+    return (
+        all(row[name] in asked[name] for name in ("status", "source", "segment") if name in asked)
+        and asked.get("text", "").lower() in row["verbatim"]
+        and asked.get("tag", row["tag"]) == row["tag"]
+        and asked.get("created_from", START)
+        <= row["created_at"]
+        < asked.get("created_before", datetime.max.replace(tzinfo=UTC))
+        and not (asked.get("unlinked") and row["linked"])
+    )
+
+
+def test_every_filter_finds_its_own_whatever_was_asked_before(
+    store: SignalStore, workspace: Workspace, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models: Any = store.models
+    monkeypatch.setattr(hydrating, "_MOST", 5)
+    project = models.Project.create(workspace=workspace.id, name="p")
+    statuses, sources, segments = ["new", "reviewed", "archived"], ["slack", "email", "other"], ["SMB", "enterprise"]
+    rows: list[dict[str, Any]] = [
+        {
+            "status": statuses[n % 3],
+            "source": sources[n // 3 % 3],
+            "segment": segments[n % 2],
+            "verbatim": f"words {n}",
+            "created_at": START + timedelta(minutes=n),
+            "tag": ["even", "odd"][n % 2],
+            "linked": n % 4 == 0,
+        }
+        for n in range(30)
+    ]
+    made = fill(
+        *({"user_segment": row["segment"], **{name: row[name] for name in ("status", "source")}} for row in rows)
+    )
+    for id, row in zip(made, rows, strict=True):
+        models.SignalTag.create(signal=id, tag=row["tag"])
+        if row["linked"]:
+            models.SignalProject.create(signal=id, project=project)
+
+    @given(st.lists(ASKED, min_size=1, max_size=2))
+    def check(asked: list[dict[str, Any]]) -> None:
+        wanted = SignalFilter(**asked[0])
+        for more in asked[1:]:
+            wanted = wanted & SignalFilter(**more)
+        archived = any(each.get("archived") or each.get("status") for each in asked)
+        expected = [
+            id
+            for id, row in zip(made, rows, strict=True)
+            if all(finds(each, row) for each in asked) and (archived or row["status"] != "archived")
+        ]
+        assert ids(workspace, wanted, sort="oldest", limit=500) == expected
+        assert walk(workspace, wanted, limit=4) == expected[::-1]
+        assert workspace.count(wanted) == len(expected)
+
+    check()
+
+
+def test_a_query_is_rendered_once_for_its_shape(
+    workspace: Workspace, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = fill({"source_ref": "1"}, {"source_ref": "2", "source": "slack"}, {"source": "slack"})
+    every: list[Callable[[Any, Any], Any]] = [
+        lambda source, limit: ids(workspace, SignalFilter(source=source), limit=limit),
+        lambda _, limit: ids(workspace, after=workspace.page(limit=limit).next_cursor, limit=limit),
+        lambda source, limit: (found := workspace.find(source, str(limit))) and found.id,
+    ]
+    for read in every:
+        read("email", 1)
+    monkeypatch.setattr(ModelSelect, "sql", None)
+    assert [read("slack", 2) for read in every] == [[third, second], [first], second]
+
+
 def test_a_page_is_read_from_its_index_without_a_sort(many: Workspace, database: Database, engine_name: str) -> None:
     explain = {"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN "}[engine_name]
     for name, sort in product(FILTERS, ("newest", "oldest")):
@@ -472,3 +601,26 @@ def explained(database: Database, explain: str, read: Callable[[], object]) -> s
         database.execute_sql = original  # type: ignore[method-assign]
     ((sql, params),) = sent
     return "\n".join(str(row[-1]) for row in original(explain + sql, params))
+
+
+def test_a_signal_is_read_again_by_its_row(workspace: Workspace) -> None:
+    signal = workspace.record("words", source="slack").signal
+    assert workspace.get(signal).verbatim == "words"
+
+
+def test_a_page_is_walked_through(workspace: Workspace) -> None:
+    workspace.record_many([{"verbatim": word, "source": "slack"} for word in ("a", "b")])
+    page = workspace.page()
+    assert {signal.verbatim for signal in page} == {"a", "b"}
+    assert (len(page), len(workspace.page(SignalFilter(tag="none")))) == (2, 0)
+
+
+def test_a_filter_shows_what_it_asks_for() -> None:
+    both = SignalFilter(tag="x") & SignalFilter(tag="y", archived=True)
+    assert repr(both) == "SignalFilter(tag='x') & SignalFilter(tag='y', archived=True)"
+    assert repr(SignalFilter()) == "SignalFilter()"
+
+
+def test_an_include_that_is_no_list_is_refused(workspace: Workspace) -> None:
+    with pytest.raises(InvalidFilter, match="include: got 7"):
+        workspace.page(include=7)  # type: ignore[arg-type]

@@ -154,14 +154,21 @@ def test_on_existing_update_never_empties_a_column(workspace: Workspace) -> None
     assert few.signal.severity == "high"
 
 
-def test_a_changed_verbatim_leaves_the_embedding_and_the_hash_of_what_it_saw(
-    store: SignalStore, workspace: Workspace
-) -> None:
+def test_a_changed_verbatim_empties_the_embedding_of_the_words_before(store: SignalStore, workspace: Workspace) -> None:
     id = workspace.record(**FULL).signal.id
     signal: Any = store.models.Signal
-    signal.update(embedding="AAAA", embedding_hash="of the first words").where(signal.id == id).execute()
-    workspace.record(**{**FULL, "verbatim": "other"}, on_existing="update")
-    assert signal.get_by_id(id).embedding_hash == "of the first words"
+    made = {"embedding": "AAAA", "embedding_model": "small", "embedding_hash": "of the first words"}
+    signal.update(made).where(signal.id == id).execute()
+    kept = workspace.record(**{**FULL, "severity": "low"}, on_existing="update").signal
+    assert (kept.embedding_model, signal.get_by_id(id).embedding) == ("small", "AAAA")
+    for record in (
+        lambda words: workspace.record(**{**FULL, "verbatim": words}, on_existing="update"),
+        lambda words: workspace.record_many([{**FULL, "verbatim": words}], on_existing="update"),
+    ):
+        signal.update(made).where(signal.id == id).execute()
+        record(f"other words {record}")
+        assert {name: getattr(signal.get_by_id(id), name) for name in made} == dict.fromkeys(made)
+    assert workspace.get(id, include=["embedding"]).embedding is None
 
 
 def test_documents_are_compared_as_json(workspace: Workspace) -> None:

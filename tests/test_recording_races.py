@@ -94,6 +94,32 @@ def go(started: Children) -> None:
         child.stdin.flush()
 
 
+def until_blocked(store: SignalStore, child: subprocess.Popen[str]) -> None:
+    """Wait until another process waits for what this one holds; on SQLite it does from its first statement."""
+    blocked = store.engine.name == "sqlite"
+    while not blocked:
+        assert child.poll() is None
+        waiting = (
+            "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        )
+        (blocked,) = store.database.execute_sql(waiting).fetchone()
+
+
+def deadlocks(store: SignalStore) -> int:
+    """How many circles of waiting the server has broken since this database was made; SQLite has none."""
+    if store.engine.name == "sqlite":
+        return 0
+    store.database.close()  # what a session has counted is certain to be told when it ends
+    others = 1
+    while others:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        (others,) = store.database.execute_sql(waiting).fetchone()
+    (count,) = store.database.execute_sql(
+        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    ).fetchone()
+    return int(count)
+
+
 def summed(started: Children) -> list[int]:
     """The counts of created, unchanged, updated and conflicts, of all of them together."""
     go(started)
@@ -160,3 +186,49 @@ answer(ws.record_many(pairs if int(me) % 2 else pairs[::-1], batch_size=10, on_e
     with children(url, script, count=4) as started:
         go(started)
         assert summed(started) == [100, 300, 0, 0]
+
+
+def test_rows_are_locked_in_the_order_of_their_keys_whatever_their_identity(store: SignalStore, url: str) -> None:
+    workspace, signal = store.workspace_named("acme"), store.models.Signal
+    for key, ref in (("a", "2"), ("b", "1")):
+        signal.create(id=key, workspace=workspace.id, verbatim="words", source="slack", source_ref=ref)
+    script = """
+from signals_peewee.store.writing import writer
+storing = writer(store.engine, store.models)
+go()
+with store.engine.write():
+    found = storing.stored(storing.key(ws.id), [("slack", "1"), ("slack", "2")], lock=True)
+    print(json.dumps([row["status"] for row in found.values()]), flush=True)
+"""
+    with children(url, script, count=1) as started:
+        go(started)
+        with store.engine.write():
+            workspace.set_status("a", "reviewed")
+            go(started)
+            until_blocked(store, started[0])
+            workspace.set_status("b", "reviewed")
+        assert json.loads(line(started[0])) == ["reviewed", "reviewed"]
+        assert started[0].wait() == 0
+    assert deadlocks(store) == 0
+
+
+def test_changes_and_overwrites_of_the_same_rows_never_wait_in_a_circle(store: SignalStore, url: str) -> None:
+    workspace, signal = store.workspace_named("acme"), store.models.Signal
+    for n in range(100):
+        more = {"verbatim": "words", "source": "slack", "source_ref": f"x {99 - n}"}
+        signal.create(id=f"{n:03}", workspace=workspace.id, **more)
+    script = """
+go()
+for n in range(40):
+    if int(me):
+        ws.set_status([f"{n:03}" for n in range(100)], "reviewed" if n % 2 else "new")
+    else:
+        ws.record_many(rows("x", 100, user_segment=str(n)), on_existing="update")
+print("done", flush=True)
+"""
+    with children(url, script, count=2) as started:
+        go(started)
+        go(started)
+        assert [line(child) for child in started] == ["done"] * 2
+        assert [child.wait() for child in started] == [0] * 2
+    assert deadlocks(store) == 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from typing_extensions import assert_type
 
 from signals_peewee import NewSignal, Page, Recorded, SignalFilter, SignalRow, SourceMetadata, open_store
-from signals_peewee.schema import AIClassification, Frequency, Severity, Signal, Source, Status
+from signals_peewee.schema import AIClassification, EventDocument, Frequency, Severity, Signal, Source, Status
+from signals_peewee.store import UNSET, Erased, Event, Evidence, EvidencePage, Linked, Purged, Unlinked
 
 store = open_store("sqlite:///:memory:")
 workspace = store.workspace("w")
@@ -43,13 +44,49 @@ assert_type(workspace.page().items, list[Signal])
 assert_type(workspace.page().next_cursor, str | None)
 assert_type(workspace.count(), int)
 assert_type(workspace.counts("severity"), dict[str | None, int])
+assert_type(workspace.erase(subject="ada@example.org"), Erased)
+assert_type(workspace.erase(ids=[signal, "s"]).inbox_items, int)
+assert_type(store.purge("w"), Purged)
+assert_type(store.compact(wait=1), list[str])
 
 recorded = workspace.record("words", source="slack", severity="high", source_metadata={"channelId": "C1"})
 assert_type(recorded, Recorded)
 assert_type(recorded.signal, Signal)
 
+evidence = workspace.evidence("p", limit=7)
+assert_type(evidence, EvidencePage)
+assert_type(evidence.items, list[Evidence])
+assert_type(evidence.items[0].signal, Signal)
+assert_type(evidence.items[0].linked_at, datetime)
+assert_type(workspace.evidence_counts(["p"])["p"], int)
+assert_type(workspace.orphans(timedelta(days=7)).items, list[Signal])
+assert_type(workspace.orphans(0.5).total, int)
+assert_type(workspace.from_inbox("i", [{"verbatim": "words"}]), list[Recorded])
+assert_type(workspace.claim_unprocessed(5, 60.0), list[Signal])
+assert_type(workspace.mark_processed([signal, "s"]), int)
+
 new: NewSignal = {"verbatim": "words", "source": "slack", "severity": None}
 assert_type(workspace.record_many([new]).created, int)
+
+assert_type(workspace.link_project([signal, "s"], "p", reason="why", confidence=0.9, by=None), Linked)
+assert_type(workspace.unlink_project(signal, "p").unlinked, int)
+assert_type(workspace.link_persona("s", "Operations").skipped, int)
+assert_type(workspace.untag((key for key in ("s", "t")), "slow"), Unlinked)
+
+assert_type(workspace.update(signal, severity="low", interpretation=None, occurred_at=signal.occurred_at), Signal)
+assert_type(workspace.update("s", by=None, user_segment=UNSET, ai_classification={"clusterId": "1"}), Signal)
+workspace.update("s", verbatim=None)  # type: ignore[arg-type]
+workspace.update("s", status="new")  # type: ignore[call-arg]
+assert_type(workspace.set_status(["s"], "reviewed"), int)
+assert_type(workspace.archive(SignalFilter(tag="spam"), by="u"), int)
+assert_type(workspace.archive(iter([signal])), int)
+assert_type(workspace.restore(signal), int)
+event = workspace.history("s")[0]
+assert_type(event, Event)
+assert_type(event.at, datetime)
+assert_type(event.before, EventDocument)
+assert_type(event.after.get("severity"), str | None)
+assert_type(event.id, str | None)
 
 model = store.models.Signal
 assert_type(model, type[Signal])
