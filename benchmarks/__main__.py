@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import flat, linking, reading
 from .databases import Place, places
 from .orms import PlainPeewee, SqlAlchemyCore, SqlAlchemyOrm
 from .ours import SignalsPeewee
@@ -32,8 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         places(options.engine.split(","), options.postgres, Path(folder)) as found,
     ):
         for place in found:
-            times = measured(place, rows, min(options.single, len(rows)), options.repeat)
-            print(table(place, times, options), flush=True)
+            if "recording" in options.work:
+                times = measured(place, rows, min(options.single, len(rows)), options.repeat)
+                print(table(place, times, options), flush=True)
+            if "linking" in options.work:
+                print(linking.report(place, options), flush=True)
+            if "reading" in options.work:
+                print(reading.report(place, options), flush=True)
+            if "flat" in options.work:
+                print(flat.report(place, options), flush=True)
 
 
 def measured(place: Place, rows: Sequence[Row], single: int, repeat: int) -> Times:
@@ -120,6 +128,9 @@ def table(place: Place, times: Times, options: argparse.Namespace) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--work", default="recording", help="recording, linking, reading, flat, or several of them")
+    parser.add_argument("--many", type=int, default=1_000_000, help="how many signals are stored at most, for flat")
+    parser.add_argument("--stored", type=int, default=200_000, help="how many signals are stored, for reading")
     parser.add_argument("--rows", type=int, default=50_000, help="how many for new rows and the re-sent file")
     parser.add_argument("--single", type=int, default=2_000, help="how many of them one at a time")
     parser.add_argument("--repeat", type=int, default=5, help="rounds; the medians are printed")

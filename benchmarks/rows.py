@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -46,12 +46,18 @@ SPECIAL = ("café", "naïve", "don't", "it’s", "“quoted”", '"why"', "日�
 
 def made(count: int) -> list[Row]:
     """Return rows as `record_many` takes them; 8 to 60 words, half of them with a document of five keys."""
+    return list(stream(count))
+
+
+def stream(count: int) -> Iterator[Row]:
+    """Yield the same rows one by one."""
     chance = random.Random(20240229)
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = ["".join(chance.choices(letters, k=chance.randint(2, 9))) for _ in range(4000)]
     words += SPECIAL
     start = datetime(2024, 2, 29, 12, tzinfo=timezone.utc)
-    return [_row(chance, words, number, start + timedelta(seconds=37 * number)) for number in range(count)]
+    for number in range(count):
+        yield _row(chance, words, number, start + timedelta(seconds=37 * number))
 
 
 def _row(chance: random.Random, words: Sequence[str], number: int, at: datetime) -> Row:

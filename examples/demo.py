@@ -1,4 +1,4 @@
-"""What `make demo` shows: feedback.csv goes into demo.db in the current folder, and comes out again, sorted."""
+"""What `make demo` shows: feedback.csv goes into demo.db here, comes out again, sorted, and informs a project."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from textwrap import fill, shorten
 
-from signals_peewee import open_store
+from signals_peewee import SignalFilter, open_store
 from signals_peewee.cli import import_csv
 from signals_peewee.runner import StepEvent
 
@@ -59,6 +59,16 @@ def main() -> None:
             counted = workspace.counts(by).items()
             words = ", ".join(f"{value or 'none'} {count}" for value, count in counted)
             print(fill(words, 96, initial_indent=f"   {by:<10}", subsequent_indent=" " * 13))
+
+        print("\n6. What informs a project")
+        project, _ = store.models.Project.get_or_create(workspace=workspace.id, name="Cancel a stop with one tap")
+        found = workspace.page(SignalFilter(text="cancel")).items
+        linked = workspace.link_project(found, project, reason="they cannot cancel")
+        print(f"   “{project.name}”: {linked.linked} linked, {linked.skipped} linked before")
+        for evidence in workspace.evidence(project).items:
+            signal = evidence.signal
+            words = shorten(signal.verbatim, 56, placeholder=" …")
+            print(f"   {signal.occurred_at:%Y-%m-%d}  {signal.source:<9}  {signal.user_segment:<8}  {words}")
 
     print("\nTry next")
     for words in (
