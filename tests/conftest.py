@@ -5,6 +5,7 @@ SIGNALS_TEST_DRIVER    `psycopg2` or `psycopg3`; by default whichever Peewee pre
 SIGNALS_TEST_POSTGRES  the URL of a server to create databases on, or a major version installed on this machine (`15`);
                        by default a server is started from the test wheel
 SIGNALS_TEST_PROFILE   `default`, or `matrix` for fewer random examples
+SIGNALS_TEST_PROCESSES `yes`, or `no` to leave out the modules of many processes: races, crashes, whole random runs
 SIGNALS_DATA           the folder of real feedback; by default `../shared/data` beside the checkout
 """
 
@@ -36,6 +37,8 @@ DRIVERS = {"psycopg2": "psycopg2", "psycopg3": "psycopg"}
 DRIVER = os.environ.get("SIGNALS_TEST_DRIVER", "")
 SERVER = os.environ.get("SIGNALS_TEST_POSTGRES", "")
 DATA = Path(os.environ.get("SIGNALS_DATA", ROOT.parent / "shared" / "data"))
+PROCESSES = os.environ.get("SIGNALS_TEST_PROCESSES", "yes") == "yes"
+OF_PROCESSES = ("_races", "_crashes", "_faults", "_mixed", "_machine", "_webhook", "_benchmark")
 OPTIONS: dict[str, dict[str, Any]] = {
     "sqlite": {"pragmas": {"foreign_keys": 1, "journal_mode": "wal", "busy_timeout": 5000}},
     "postgres": {"prefer_psycopg3": DRIVER == "psycopg3"},
@@ -74,12 +77,15 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave what does not touch Postgres to the runs that have SQLite."""
-    if "sqlite" in ENGINES:
-        return
+    """Leave what does not touch Postgres to the runs that have SQLite, and processes to those that ask for them."""
     touching = {"engine_name", "postgres_driver", "postgres_url"}
-    others = [item for item in items if touching.isdisjoint(getattr(item, "fixturenames", ()))]
-    config.hook.pytest_deselected(items=others)
+    others = {
+        item
+        for item in items
+        if ("sqlite" not in ENGINES and touching.isdisjoint(getattr(item, "fixturenames", ())))
+        or (not PROCESSES and item.path.stem.endswith(OF_PROCESSES))
+    }
+    config.hook.pytest_deselected(items=list(others))
     items[:] = [item for item in items if item not in others]
 
 
