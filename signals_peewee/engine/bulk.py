@@ -10,18 +10,12 @@ from datetime import datetime, timezone
 from operator import methodcaller
 from typing import Any
 
-from peewee import (  # type: ignore[attr-defined]
-    EXCEPTIONS,
-    AutoField,
-    BigAutoField,
-    Database,
-    ExceptionWrapper,
-    ForeignKeyField,
-)
+import peewee
+from peewee import AutoField, BigAutoField, Database, ExceptionWrapper, ForeignKeyField
 
 log = logging.getLogger("peewee")
 """Where Peewee tells what it executes; it is not asked to execute what goes to the driver as a batch."""
-as_peewee_raises = ExceptionWrapper(EXCEPTIONS)
+as_peewee_raises = ExceptionWrapper(peewee.EXCEPTIONS)  # type: ignore[attr-defined]
 """Turns a driver's error into Peewee's, as `execute_sql` does."""
 _NAIVE = datetime(2000, 1, 1)  # noqa: DTZ001 - what UTC looks like without its name
 _AWARE = _NAIVE.replace(tzinfo=timezone.utc)

@@ -121,8 +121,7 @@ def _corrected(
                 continue
             others = [found[other].get(project) for other in family.under[key] if other not in gone]
             given = min((each for each in others if each), key=lambda each: (each["linked_at"], each["id"]), default={})
-            facts = {name: given.get(name) for name in FACTS} if given else dict.fromkeys(FACTS[:3])
-            row.update(facts)
+            row.update({name: given.get(name) for name in (FACTS if given else FACTS[:3])})
             corrected.append(row)
     return corrected
 
