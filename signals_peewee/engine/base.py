@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
@@ -20,8 +20,10 @@ class Engine(ABC):
     name: str
     default_now: str
     """The SQL of a column default: this instant, in the form that `to_column` writes."""
-    readers: Mapping[str, Callable[[Any], Any]]
-    """For a type of field (TIMESTAMPTZ, JSON) what makes Python's value of the driver's, where those differ."""
+    readers: Mapping[str, str]
+    """For a type of field (TIMESTAMPTZ, JSON) the Python that makes its value of the driver's, which it calls {}."""
+    reader_names: Mapping[str, Any]
+    """What that Python refers to."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

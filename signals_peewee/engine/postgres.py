@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
-from operator import methodcaller
+from types import MappingProxyType
 from typing import Any
 
 from peewee import OP, SQL, Case, Expression, ImproperlyConfigured, InterfaceError, Node, NodeList, OperationalError, fn
@@ -42,7 +42,8 @@ class Postgres(Engine):
 
     name = "postgres"
     default_now = "now()"
-    readers = {"TIMESTAMPTZ": methodcaller("astimezone", timezone.utc)}  # noqa: RUF012
+    readers = MappingProxyType({"TIMESTAMPTZ": "{}.astimezone(utc)"})
+    reader_names = MappingProxyType({"utc": timezone.utc})
 
     def check_schema(self, schema: str | None) -> None:
         if schema is None:

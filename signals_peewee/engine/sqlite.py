@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -57,7 +58,8 @@ class Sqlite(Engine):
 
     name = "sqlite"
     default_now = "(strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))"
-    readers = {"TIMESTAMPTZ": _instant, "JSON": _document}  # noqa: RUF012
+    readers = MappingProxyType({"TIMESTAMPTZ": "instant({})", "JSON": "document({})"})
+    reader_names = MappingProxyType({"instant": _instant, "document": _document})
 
     def check_schema(self, schema: str | None) -> None:
         if schema is not None:

@@ -112,7 +112,11 @@ def hydrator(
 ) -> Hydrate:
     """Compile the function that makes instances of a model; see `Reader.hydrate` and `Reader.hydrate_under`."""
     values = {field.name: f"values[{place}]" for place, field in enumerate(fields, start)}
-    names: dict[str, Any] = {"model": model, "new": model.__new__ if issubclass(model, Declared) else _begun}
+    names: dict[str, Any] = {
+        **engine.reader_names,
+        "model": model,
+        "new": model.__new__ if issubclass(model, Declared) else _begun,
+    }
     begun = _FILLED if model.__init__ is Model.__init__ else _CALLED
     data = []
     for place, field in enumerate(fields):
@@ -122,8 +126,8 @@ def hydrator(
             names[f"read{place}"] = leaf.python_value
             value = f"read{place}({value})"
         elif kind in engine.readers:
-            names[f"read{place}"] = engine.readers[kind]
-            value = f"read{place}({value})" if not field.null else f"None if {value} is None else read{place}({value})"
+            read = engine.readers[kind].format(value)
+            value = f"None if {value} is None else {read}" if field.null else read
         data.append(f"{field.name!r}: {value}")
     source = _SOURCE.format(
         relations=", ".join(f"all_{name}" for name in relations),
