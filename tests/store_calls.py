@@ -42,7 +42,7 @@ rows = st.fixed_dictionaries(
 
 def told_twice(row: dict[str, Any], more: dict[str, Any]) -> list[dict[str, Any]]:
     """A row, and the same with more in it."""
-    return [{**row, "source_ref": "4"}, {**more, **row, "source_ref": "4"}]
+    return [{**row, "source_ref": "new"}, {**more, **row, "source_ref": "new"}]
 
 
 def itemless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
