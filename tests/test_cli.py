@@ -141,6 +141,13 @@ def test_list_of_nothing_says_so(stored):
     assert stored("list", "--status", "linked") == (0, "no signals\n", "")
 
 
+def test_list_as_json_has_the_columns_that_were_kept(run, folder):
+    (folder / "feedback.csv").write_text("feedback,trust\nwords,NEAS\n")
+    assert run("import", "feedback.csv", "--keep", "trust")[0] == 0
+    (signal,) = answer(run, "list")["items"]
+    assert signal["source_metadata"]["rawPayload"] == {"trust": "NEAS"}
+
+
 def test_list_as_json_is_whole_and_stable(stored):
     page = answer(stored, "list", "--sort", "occurred", "--limit", "1")
     assert isinstance(page["next_cursor"], str)

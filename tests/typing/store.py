@@ -37,6 +37,7 @@ assert_type(link.confidence, float | None)
 assert_type(link.linked_at, datetime)
 assert_type(link.link_reason, str | None)
 assert_type(link.signal_id, str)
+assert_type(workspace.get("s", include=["tags", "raw_payload"]).tag_links[0].tag, str)
 
 assert_type(workspace.find("slack", "1"), Signal | None)
 assert_type(workspace.page(SignalFilter(status="new"), sort="newest", limit=7), Page)
