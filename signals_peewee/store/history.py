@@ -64,7 +64,8 @@ class History(Room):
 
         It begins with its creation, which is made of the row as it stands, with every event undone: so what was
         written past the library (`signal.save()`, plain SQL) is told of by no event, and seems to have been so from
-        the beginning. Embeddings, and a worker's lease, are not part of a history. Two queries.
+        the beginning. What erasing a subject took out of an event is missing there, so that a column may seem to jump.
+        Embeddings, and a worker's lease, are not part of a history. Two queries.
 
         Args:
             id: the signal, as its key or its row.
