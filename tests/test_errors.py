@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from signals_peewee import SignalsError, errors, open_store
-from signals_peewee.errors import InvalidSignal, NotFound, _remade
+from signals_peewee.errors import InvalidSignal, NotFound
+from signals_peewee.errors.tree import _remade
 from signals_peewee.store import RejectedRow
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SignalsError)]
