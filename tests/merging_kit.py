@@ -1,10 +1,11 @@
-"""What do the tests of merging share? A workspace with somebody in it, and a look at what is sent."""
+"""What do the tests of merging and of changes share? A workspace with somebody in it, and a look at what is sent."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,19 @@ KINDS = {
     "personas": ("SignalPersona", "persona_id"),
     "tags": ("SignalTag", "tag"),
 }
+SAID = datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=timezone.utc)
+FULL: dict[str, Any] = {
+    "verbatim": "Export is slow",
+    "source": "slack",
+    "source_ref": "C1/1",
+    "occurred_at": SAID,
+    "interpretation": "export times out",
+    "severity": "high",
+    "frequency": "common",
+    "user_segment": "enterprise",
+    "source_metadata": {"ticketId": "1", "rawPayload": {"n": [1, 2.5, True, None]}},
+}
+"""A signal with a value for everything that it can be recorded with."""
 
 
 class Desk:

@@ -140,6 +140,13 @@ def opened(url: str, *, pooled: bool = False, **options: Any) -> Any:
     return connect(url, unquote_user=True, unquote_password=True, **OPTIONS[engine], **options)
 
 
+def acme(database: Any) -> Any:
+    """A workspace of a store that has just built its tables."""
+    store = SignalStore(database)
+    store.migrate()
+    return store.workspace_named("acme", create=True)
+
+
 def on_threads(call: Callable[[int], Any], *, calls: int = CALLS, threads: int = THREADS) -> list[Any]:
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(call, range(calls)))
@@ -149,9 +156,7 @@ def test_connection_context_gives_each_thread_a_connection_and_leaves_none(url: 
     database = opened(url)
     connections = Connections(database)
     with database.connection_context():
-        store = SignalStore(database)
-        store.migrate()
-        workspace = store.workspace_named("acme", create=True)
+        workspace = acme(database)
     together = threading.Barrier(THREADS)
 
     def request(number: int) -> str:
@@ -169,10 +174,8 @@ def test_a_pool_smaller_than_the_threads_serves_them_all(url: str) -> None:
     pool = opened(url, pooled=True, max_connections=3, timeout=60)
     assert isinstance(pool, PooledDatabase)
     with pool.connection_context():
-        store = SignalStore(pool)
-        store.migrate()
-        workspace = store.workspace_named("acme", create=True)
-        project = store.models.Project.create(workspace=workspace.id, name="Faster exports")
+        workspace = acme(pool)
+        project = workspace.models.Project.create(workspace=workspace.id, name="Faster exports")
 
     def request(number: int) -> int:
         with pool.connection_context():
@@ -190,9 +193,7 @@ def test_a_pool_smaller_than_the_threads_serves_them_all(url: str) -> None:
 def test_a_pool_gets_a_connection_back_clean_whatever_a_request_left(url: str) -> None:
     pool = opened(url, pooled=True, max_connections=1, timeout=1)
     with pool.connection_context():
-        store = SignalStore(pool)
-        store.migrate()
-        workspace = store.workspace_named("acme", create=True)
+        workspace = acme(pool)
     with pytest.raises(KeyError), pool.connection_context():
         pool.begin()
         workspace.record("left in a transaction", source="email")
@@ -206,9 +207,7 @@ def test_a_pool_gets_a_connection_back_clean_whatever_a_request_left(url: str) -
 def test_without_a_context_a_pool_runs_dry_and_the_error_says_so(url: str) -> None:
     pool = opened(url, pooled=True, max_connections=2)
     with pool.connection_context():
-        store = SignalStore(pool)
-        store.migrate()
-        workspace = store.workspace_named("acme", create=True)
+        workspace = acme(pool)
     done = threading.Barrier(3)
 
     def request() -> None:
@@ -336,10 +335,8 @@ def test_an_event_loop_makes_many_calls_at_once_through_to_thread(url: str) -> N
     database = opened(url)
     connections = Connections(database)
     with database.connection_context():
-        store = SignalStore(database)
-        store.migrate()
-        workspace = store.workspace_named("acme", create=True)
-        project = store.models.Project.create(workspace=workspace.id, name="Faster exports")
+        workspace = acme(database)
+        project = workspace.models.Project.create(workspace=workspace.id, name="Faster exports")
 
     def receive(number: int) -> str:
         with database.connection_context():
@@ -366,9 +363,7 @@ def test_a_task_that_is_cancelled_leaves_a_call_whole(url: str) -> None:
     database = opened(url)
     connections = Connections(database)
     with database.connection_context():
-        store = SignalStore(database)
-        store.migrate()
-        workspace = store.workspace_named("acme", create=True)
+        workspace = acme(database)
         signals = [workspace.record("words", source="email", source_ref=str(each)).signal.id for each in range(20)]
     begun = threading.Event()
 

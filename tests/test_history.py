@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from conftest import ENGINES
 from hypothesis import given
 from hypothesis import strategies as st
-from merging_kit import Desk, statements
+from merging_kit import FULL, SAID, Desk, statements
 from store_kit import Eye, lasting_store
 from store_replay import check_history
 
@@ -19,18 +19,6 @@ from signals_peewee.errors import NotFound
 from signals_peewee.store import Event
 from signals_peewee.store.history import COLUMNS
 
-SAID = datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=timezone.utc)
-FULL: dict[str, Any] = {
-    "verbatim": "Export is slow",
-    "source": "slack",
-    "source_ref": "C1/1",
-    "occurred_at": SAID,
-    "interpretation": "export times out",
-    "severity": "high",
-    "frequency": "common",
-    "user_segment": "enterprise",
-    "source_metadata": {"ticketId": "1", "rawPayload": {"n": [1, 2.5, True, None]}},
-}
 RECORDED = {
     **FULL,
     "occurred_at": "2024-02-29T12:30:15.123456Z",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from children import children, go, told
-from merging_kit import Desk, statements
+from merging_kit import FULL, SAID, Desk, statements
 from peewee import Database, ForeignKeyField
 from test_schema_hosts import ANY_KEY, KEYS, host_model
 
@@ -17,18 +17,6 @@ from signals_peewee import Hosts, SignalStore, Workspace, open_store
 from signals_peewee.errors import InvalidSignal, NotFound
 from signals_peewee.store import UNSET
 
-SAID = datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=timezone.utc)
-FULL: dict[str, Any] = {
-    "verbatim": "Export is slow",
-    "source": "slack",
-    "source_ref": "C1/1",
-    "occurred_at": SAID,
-    "interpretation": "export times out",
-    "severity": "high",
-    "frequency": "common",
-    "user_segment": "enterprise",
-    "source_metadata": {"ticketId": "1", "rawPayload": {"n": [1, 2.5, True, None]}},
-}
 CHANGES: dict[str, Any] = {
     "verbatim": "  It is “quick”,\nnow \\ 😀 \t",
     "interpretation": "",
