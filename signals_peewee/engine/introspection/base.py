@@ -1,0 +1,44 @@
+"""What reads the catalog of a database?"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from peewee import Database, PostgresqlDatabase
+
+from .shapes import Table
+
+
+class Inspector(ABC):
+    """Reads what is in a database now. It caches nothing: a step changes what it reads."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @abstractmethod
+    def table(self, name: str, schema: str | None = None) -> Table | None:
+        """Return the table of exactly this name, or None.
+
+        Args:
+            name: its name, in the case in which the database holds it.
+            schema: where it is; None for where an unqualified name is found.
+        """
+
+    @abstractmethod
+    def tables(self, schema: str | None = None) -> list[str]:
+        """Return the names of the tables, without those of the database itself, sorted.
+
+        Args:
+            schema: of this schema; None for the one that new tables go into.
+        """
+
+
+def inspector_for(database: Database) -> Inspector:
+    """Return what reads the catalog of a database that `plain_database` gave."""
+    if isinstance(database, PostgresqlDatabase):
+        from .postgres import InspectorPostgres
+
+        return InspectorPostgres(database)
+    from .sqlite import InspectorSqlite
+
+    return InspectorSqlite(database)
