@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -116,6 +117,11 @@ def statements(database: Database) -> Iterator[list[str]]:
 
 def at_once(number: int, url: str, folder: Path, **options: Any) -> list[Any]:
     """Start processes that run a folder's steps at the same moment, and return what each one returned or raised."""
+    return [result for result, _ in exits_at_once(number, url, folder, **options)]
+
+
+def exits_at_once(number: int, url: str, folder: Path, **options: Any) -> list[tuple[Any, int | None]]:
+    """Do the same, and return the exit code of each one as well: 0, unless it raised something."""
     barrier = PROCESSES.Barrier(number)
     pipes = [PROCESSES.Pipe(duplex=False) for _ in range(number)]
     processes = [PROCESSES.Process(target=_start, args=(barrier, sender, url, folder, options)) for _, sender in pipes]
@@ -125,7 +131,7 @@ def at_once(number: int, url: str, folder: Path, **options: Any) -> list[Any]:
     results = [receiver.recv() for receiver, _ in pipes]
     for process in processes:
         process.join()
-    return results
+    return [(result, process.exitcode) for result, process in zip(results, processes, strict=True)]
 
 
 def killed_inside(url: str, folder: Path, method: str = "up") -> None:
@@ -170,6 +176,7 @@ def _start(barrier: Any, sender: Connection, url: str, folder: Path, options: di
         sender.send(runner.up())
     except Exception as error:  # noqa: BLE001
         sender.send(repr(error))
+        sys.exit(1)
 
 
 Step = Callable[[Any, Any], object]
