@@ -1,0 +1,159 @@
+"""Is anything lost where a run is killed, at whichever statement of whichever step, and does the next one finish it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from runner_kills import boundaries, copied, killed_before, rerun, state, statements_of
+from runner_kit import closing, write
+
+TABLES = '''
+    """DDL: two tables, one of which goes where the other goes."""
+    from peewee import CharField, ForeignKeyField, IntegerField, TextField
+
+
+    def up(migrator, db):
+        class Shelf(migrator.Model):
+            name = TextField(unique=True)
+
+            class Meta:
+                table_name = "shelves"
+
+        class Book(migrator.Model):
+            shelf = ForeignKeyField(Shelf, on_delete="CASCADE")
+            title = CharField(max_length=200)
+            pages = IntegerField(null=True)
+            isbn = TextField(null=True)
+
+            class Meta:
+                table_name = "books"
+
+        db.create_tables([Shelf, Book], safe=False)
+
+
+    def down(migrator, db):
+        migrator.migrate(migrator.drop_table("books"), migrator.drop_table("shelves"))
+'''
+ROWS = '''
+    """Data."""
+
+
+    def up(migrator, db):
+        db.execute_sql("INSERT INTO shelves (id, name) VALUES (1, 'history'), (2, 'novels'), (3, 'empty')")
+        migrator.execute_script("""
+            INSERT INTO books (id, shelf_id, title, pages) VALUES (1, 1, 'one', 10), (2, 2, 'two', NULL);
+            INSERT INTO books (id, shelf_id, title, pages, isbn) VALUES (3, 2, 'three', 30, '978-3');
+        """)
+
+
+    def down(migrator, db):
+        db.execute_sql("DELETE FROM books")
+        db.execute_sql("DELETE FROM shelves")
+'''
+REBUILD = '''
+    """A parent and a child rebuilt on SQLite, by operations of playhouse."""
+    from peewee import CharField, TextField
+
+
+    def up(migrator, db):
+        db.execute_sql("UPDATE books SET pages = 0 WHERE pages IS NULL")
+        migrator.migrate(
+            migrator.add_not_null("books", "pages"),
+            migrator.rename_column("shelves", "name", "label"),
+            migrator.alter_column_type("books", "title", TextField()),
+        )
+
+
+    def down(migrator, db):
+        migrator.migrate(
+            migrator.drop_not_null("books", "pages"),
+            migrator.rename_column("shelves", "label", "name"),
+            migrator.alter_column_type("books", "title", CharField(max_length=200)),
+        )
+'''
+OPEN = '''
+    """Not atomic: what an interruption leaves is seen."""
+    atomic = False
+
+
+    def up(migrator, db):
+        db.execute_sql("CREATE TABLE IF NOT EXISTS readers (id INTEGER PRIMARY KEY, name TEXT)")
+        db.execute_sql("INSERT INTO readers (id, name) VALUES (1, 'ann'), (2, 'bob') ON CONFLICT DO NOTHING")
+        with db.atomic():
+            db.execute_sql("UPDATE readers SET name = 'eve' WHERE id = 2")
+            db.execute_sql("DELETE FROM shelves WHERE id = 3")
+
+
+    def down(migrator, db):
+        db.execute_sql("INSERT INTO shelves (id, label) VALUES (3, 'empty') ON CONFLICT DO NOTHING")
+        db.execute_sql("DROP TABLE IF EXISTS readers")
+'''
+LAST = '''
+    """An index, and a column less."""
+    from peewee import TextField
+
+
+    def up(migrator, db):
+        migrator.migrate(
+            migrator.add_index("books", ("title", "pages"), unique=True),
+            migrator.drop_column("books", "isbn", cascade=False),
+        )
+
+
+    def down(migrator, db):
+        migrator.migrate(
+            migrator.add_column("books", "isbn", TextField(null=True)),
+            migrator.drop_index("books", "books_title_pages"),
+        )
+'''
+CHAIN = {"_0001_tables": TABLES, "_0002_rows": ROWS, "_0003_rebuild": REBUILD, "_0004_open": OPEN, "_0005_last": LAST}
+NOT_ATOMIC = {"app:0004_open"}
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield from closing()
+
+
+@pytest.fixture
+def empty(url: str, engine_name: str, tmp_path: Path) -> str:
+    """The URL of an empty database that can be copied."""
+    if engine_name == "sqlite":
+        (tmp_path / "signals.db").touch()
+    return url
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write(tmp_path / "steps", **CHAIN)
+
+
+def test_wherever_a_run_is_killed_the_next_one_ends_in_the_same_tables_and_rows(
+    empty: str, folder: Path, tmp_path: Path
+) -> None:
+    with copied(empty, tmp_path) as copy:
+        statements = statements_of(copy, folder)
+        expected = state(copy)
+    stopped: set[str] = set()
+    for place in boundaries(statements):
+        with copied(empty, tmp_path) as copy:
+            killed_before(place, copy, folder)
+            stopped.update(rerun(copy, folder))
+            assert state(copy) == expected, f"killed before {[*statements, 'the end'][place]}"
+    assert stopped == NOT_ATOMIC
+
+
+def test_wherever_a_way_down_is_killed_the_next_one_leaves_nothing(empty: str, folder: Path, tmp_path: Path) -> None:
+    statements_of(empty, folder)
+    with copied(empty, tmp_path) as copy:
+        statements = statements_of(copy, folder, "down")
+        expected = state(copy)
+    stopped: set[str] = set()
+    for place in boundaries(statements):
+        with copied(empty, tmp_path) as copy:
+            killed_before(place, copy, folder, "down")
+            stopped.update(rerun(copy, folder, "down"))
+            assert state(copy) == expected, f"killed before {[*statements, 'the end'][place]}"
+    assert stopped == NOT_ATOMIC
