@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import flat, linking, reading
+from . import flat, linking, reading, start
 from .databases import Place, places
 from .orms import PlainPeewee, SqlAlchemyCore, SqlAlchemyOrm
 from .ours import SignalsPeewee
@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(reading.report(place, options), flush=True)
             if "flat" in options.work:
                 print(flat.report(place, options), flush=True)
+            if "start" in options.work:
+                print(start.report(place, options), flush=True)
 
 
 def measured(place: Place, rows: Sequence[Row], single: int, repeat: int) -> Times:
@@ -128,7 +130,7 @@ def table(place: Place, times: Times, options: argparse.Namespace) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--work", default="recording", help="recording, linking, reading, flat, or several of them")
+    parser.add_argument("--work", default="recording", help="recording, linking, reading, flat, start; or several")
     parser.add_argument("--many", type=int, default=1_000_000, help="how many signals are stored at most, for flat")
     parser.add_argument("--stored", type=int, default=200_000, help="how many signals are stored, for reading")
     parser.add_argument("--rows", type=int, default=50_000, help="how many for new rows and the re-sent file")
