@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .base import Inspector, inspector_for
-from .shapes import Check, Column, ForeignKey, Index, IndexPart, PrimaryKey, Table, Trigger, Unique
+from .shapes import Check, Column, Exclusion, ForeignKey, Index, IndexPart, PrimaryKey, Table, Trigger, Unique
 
 __all__ = [
     "Check",
     "Column",
+    "Exclusion",
     "ForeignKey",
     "Index",
     "IndexPart",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 from peewee import Database, PostgresqlDatabase
 
@@ -15,13 +16,22 @@ class Inspector(ABC):
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    @abstractmethod
     def table(self, name: str, schema: str | None = None) -> Table | None:
         """Return the table of exactly this name, or None.
 
         Args:
             name: its name, in the case in which the database holds it.
             schema: where it is; None for where an unqualified name is found.
+        """
+        return self.read([name], schema).get(name)
+
+    @abstractmethod
+    def read(self, names: Iterable[str], schema: str | None = None) -> dict[str, Table]:
+        """Return those of the tables that there are, by name, with as many queries for many as for one.
+
+        Args:
+            names: as in `table`.
+            schema: as in `table`.
         """
 
     @abstractmethod
@@ -30,6 +40,13 @@ class Inspector(ABC):
 
         Args:
             schema: of this schema; None for the one that new tables go into.
+        """
+
+    @abstractmethod
+    def canonical(self, sql: str) -> str:
+        """Return a form of an expression, type or default that the ways of writing the same have in common.
+
+        Only the difference between two such forms means something; they are for no one to execute.
         """
 
 

@@ -21,6 +21,8 @@ class Column:
         identity: on Postgres, ALWAYS or BY DEFAULT for an identity column, or None.
         collation: its collation where that is not the default one, or None.
         comment: what the database keeps as its comment, or None.
+        sequence: on Postgres, the name of a sequence of its own that its default counts with, as a serial has; or None.
+        null_validated: on Postgres, False where it is NOT NULL and the rows before that were not looked at (NOT VALID).
     """
 
     name: str
@@ -31,6 +33,8 @@ class Column:
     identity: str | None = None
     collation: str | None = None
     comment: str | None = None
+    sequence: str | None = None
+    null_validated: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,13 @@ class Unique:
 
 @dataclass(frozen=True)
 class Check:
-    """A CHECK constraint; `validated` is False where the rows before it were not looked at (NOT VALID)."""
+    """A CHECK constraint.
+
+    Attributes:
+        expression: its SQL, without the word CHECK.
+        name: the name of the constraint, or None.
+        validated: False where the rows before it were not looked at (NOT VALID), or none is (NOT ENFORCED).
+    """
 
     expression: str
     name: str | None = None
@@ -73,7 +83,7 @@ class ForeignKey:
         on_delete: NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.
         on_update: the same.
         deferrable: None, "DEFERRABLE" or "DEFERRABLE INITIALLY DEFERRED".
-        validated: False where the rows before it were not looked at (NOT VALID).
+        validated: False where the rows before it were not looked at (NOT VALID), or none is (NOT ENFORCED).
     """
 
     columns: tuple[str, ...]
@@ -85,6 +95,14 @@ class ForeignKey:
     on_update: str = "NO ACTION"
     deferrable: str | None = None
     validated: bool = True
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """On Postgres, an EXCLUDE constraint, with the SQL that the database would make it with."""
+
+    definition: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -150,7 +168,7 @@ class Table:
         schema: on Postgres, the schema that it was found in; on SQLite None.
         columns: in their order.
         primary_key: None where it has none.
-        foreign_keys, uniques, checks, indexes, triggers: by name, those without a name by what they say.
+        foreign_keys, uniques, checks, exclusions, indexes, triggers: by name, those without a name by what they say.
         options: STRICT, WITHOUT ROWID, AUTOINCREMENT, UNLOGGED, PARTITIONED and the like.
         comment: what the database keeps as its comment, or None.
     """
@@ -162,6 +180,7 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     uniques: tuple[Unique, ...] = ()
     checks: tuple[Check, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
     indexes: tuple[Index, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     options: frozenset[str] = frozenset()
@@ -176,7 +195,7 @@ class Table:
         return next((index for index in self.indexes if index.name == name), None)
 
     @property
-    def constraints(self) -> tuple[Check | ForeignKey | PrimaryKey | Unique, ...]:
+    def constraints(self) -> tuple[Check | Exclusion | ForeignKey | PrimaryKey | Unique, ...]:
         """Everything that a constraint name can name."""
         key = () if self.primary_key is None else (self.primary_key,)
-        return (*key, *self.uniques, *self.checks, *self.foreign_keys)
+        return (*key, *self.uniques, *self.checks, *self.exclusions, *self.foreign_keys)
