@@ -339,7 +339,7 @@ def test_a_database_that_cannot_be_reached_says_so(tmp_path: Path, engine_name: 
 
 def test_a_table_of_that_name_that_is_no_history_is_not_touched(database: Database, tmp_path: Path) -> None:
     database.execute_sql("CREATE TABLE migration_history (id INTEGER)")
-    with pytest.raises(MigrationError, match="the history 'migration_history' cannot be read"):
+    with pytest.raises(MigrationError, match="the table 'migration_history' is not a history of this runner"):
         migrate(database, books(tmp_path))
     assert tables(database) == []
 

@@ -64,7 +64,10 @@ def _locked(path: Path) -> int | None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise DatabaseUnavailable(f"the migration lock {str(path)!r} cannot be made: {error.strerror}") from error
+        raise DatabaseUnavailable(
+            f"the migration lock {str(path)!r} cannot be made: {error.strerror}; a step that is not "
+            "atomic needs it, so let this process write in that folder"
+        ) from error
     try:
         _try_lock(descriptor)
         # The one who held it before may have removed the file: then this lock is on a file that nobody else will open.

@@ -36,6 +36,12 @@ _NO_TABLE, _NO_COLUMN, _NO_SCHEMA, _READ_ONLY, _NO_SPACE, _NO_RIGHT = (
     "42501",
 )
 
+_ADVICE = {
+    _READ_ONLY: "connect to the primary, with default_transaction_read_only off",
+    _NO_SPACE: "make room on the server's disk",
+    _NO_RIGHT: "connect as a role that has the right, or let its owner grant it",
+}
+
 
 class Postgres(Engine):
     """Times are timestamptz, a schema can hold every table, and a serialization failure or deadlock is made again."""
@@ -145,8 +151,12 @@ class Postgres(Engine):
         if state in (_READ_ONLY, _NO_SPACE, _NO_RIGHT) or (
             isinstance(error, (OperationalError, InterfaceError)) and not self.is_transient(error)
         ):
-            return DatabaseUnavailable(f"Postgres database {str(self.database.database)!r}: {first}")
+            return DatabaseUnavailable(f"Postgres database {str(self.database.database)!r}: {first}{_why(state)}")
         return None
+
+
+def _why(state: str | None) -> str:
+    return f"; {_ADVICE[state]}" if state in _ADVICE else ""
 
 
 def _ended(said: str, *, aborted: bool) -> SignalsError:

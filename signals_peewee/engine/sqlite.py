@@ -25,6 +25,13 @@ _MISSING = re.compile(r"no such (table|column): (\S+)|has no column named (\S+)"
 _UNAVAILABLE = re.compile(
     r"unable to open|readonly database|read-only|disk is full|disk I/O|not a database|malformed|is locked|cannot VACUUM"
 )
+_ADVICE = {
+    "is locked": "another process is writing to it and did not finish in time, so try again",
+    "readonly": "the file, its folder or this connection may only be read",
+    "is full": "make room, or raise the limit that it has (PRAGMA max_page_count)",
+    "not a database": "check the path; an encrypted file looks like that too",
+    "malformed": "it is damaged: restore a backup, or copy what can be read with sqlite3's .recover",
+}
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -153,10 +160,12 @@ class Sqlite(Engine):
         return Path(unquote(name.removeprefix("file:").partition("?")[0]) if name.startswith("file:") else name)
 
     def _why(self, text: str) -> str:
-        if "is locked" in text:
-            return "; another process is writing to it and did not finish in time, so try again"
         if "unable to open" not in text:
-            return ""
+            return next((f"; {advice}" for words, advice in _ADVICE.items() if words in text), "")
         if self._file.is_dir():
             return "; it is a folder"
-        return f"; there is no {self._file if self._file.parent.is_dir() else f'folder {self._file.parent}'}"
+        if self._file.exists():
+            return "; this process may not open it, or not write in its folder"
+        if self._file.parent.is_dir():
+            return f"; there is no {self._file}, and it cannot be made there"
+        return f"; there is no folder {self._file.parent}"

@@ -12,7 +12,7 @@ class MigrationError(SignalsError, RuntimeError):
 
 
 class InvalidSource(MigrationError, ValueError):
-    """A source of steps that is missing, empty, unreadable or numbered twice.
+    """A source of steps that is missing, empty, unreadable or numbered twice; nothing was run.
 
     Attributes:
         source: the name of the source.
@@ -22,11 +22,11 @@ class InvalidSource(MigrationError, ValueError):
     def __init__(self, source: str, path: str, problem: str) -> None:
         self.source = source
         self.path = path
-        super().__init__(f"source {source!r} ({path}): {problem}")
+        super().__init__(f"source {source!r} ({path}): {problem}; nothing was run")
 
 
 class InvalidScript(MigrationError, ValueError):
-    """A script that cannot be read, parsed or run as a step.
+    """A script that cannot be read, parsed or run as a step; nothing was run.
 
     Attributes:
         step: "source:name" of the script.
@@ -38,11 +38,11 @@ class InvalidScript(MigrationError, ValueError):
         self.step = step
         self.path = path
         self.line = line
-        super().__init__(f"step {step} ({path}{f':{line}' if line else ''}): {problem}")
+        super().__init__(f"step {step} ({path}{f':{line}' if line else ''}): {problem}; nothing was run")
 
 
 class InvalidDependency(MigrationError, LookupError):
-    """A `depends_on` that names no step, or steps that wait for each other.
+    """A `depends_on` that names no step, or steps that wait for each other; nothing was run.
 
     Attributes:
         step: "source:name" of a step that can never be reached.
@@ -52,7 +52,7 @@ class InvalidDependency(MigrationError, LookupError):
     def __init__(self, step: str, depends_on: tuple[str, ...], problem: str) -> None:
         self.step = step
         self.depends_on = depends_on
-        super().__init__(f"step {step} depends on {', '.join(depends_on)}: {problem}")
+        super().__init__(f"step {step} depends on {', '.join(depends_on)}: {problem}; nothing was run")
 
 
 class UnknownStep(MigrationError, LookupError):
@@ -82,7 +82,7 @@ class IrreversibleStep(MigrationError):
 
 
 class HistoryMismatch(MigrationError):
-    """The scripts and what the database says was applied do not agree; nothing was run.
+    """The scripts and what the database says was applied do not agree, so no further step was run.
 
     Attributes:
         steps: "source:name" of each step concerned.
@@ -90,7 +90,7 @@ class HistoryMismatch(MigrationError):
 
     def __init__(self, steps: tuple[str, ...], problem: str) -> None:
         self.steps = steps
-        super().__init__(problem)
+        super().__init__(f"{problem}; no further step was run")
 
 
 class EditedStep(HistoryMismatch):

@@ -11,7 +11,7 @@ from peewee import PeeweeException
 
 from ..engine.migrating import Guard, Held, Migrating
 from ..errors import MigrationError
-from .failure import Busy, Ended, Left, failure_of
+from .failure import Busy, Ended, Left, failure_of, not_begun
 from .history import History, State, Tail
 from .scripts import Script
 from .statements import Failures, watched
@@ -91,7 +91,7 @@ class Attempt:
                     raise self._failure(job, error, failures) from _origin(error)
                 if self._migrating.is_busy(error):
                     raise Busy(error) from error
-                raise
+                raise not_begun(job.step, error, self._migrating.engine) from _origin(error)
         return True
 
     def open(self, job: Job, tail: Tail) -> bool:
@@ -113,7 +113,8 @@ class Attempt:
             except Exception as error:
                 with suppress(PeeweeException):
                     self._end_transaction()
-                raise failure_of(job.step, job.direction, error, failures, left="something") from error
+                engine = self._migrating.engine
+                raise failure_of(job.step, job.direction, error, failures, engine, left="something") from error
             with write():
                 job.finish(time.monotonic() - started)
         return True
@@ -127,7 +128,7 @@ class Attempt:
         except PeeweeException as error:
             if self._migrating.is_busy(error):
                 raise Busy(error) from error
-            raise
+            raise not_begun(job.step, error, self._migrating.engine) from error
         return True
 
     def _around(self, job: Job) -> AbstractContextManager[Guard]:
@@ -182,7 +183,7 @@ class Attempt:
             with suppress(PeeweeException), self._migrating.engine.write():
                 job.begin()
             left = "something"
-        return failure_of(job.step, job.direction, error, failures, left=left)
+        return failure_of(job.step, job.direction, error, failures, self._migrating.engine, left=left)
 
     def _left(self, job: Job) -> Left:
         with suppress(PeeweeException):

@@ -64,17 +64,19 @@ class Comparison:
             EditedStep: one has another text.
         """
         for row in self.missing:
-            problem = (
-                f"step {row.id} was applied on {row.day}, and its script is gone; restore "
-                f"it, or let it be forgotten with runner.repair({row.id!r}, 'forget')"
-            )
-            raise MissingStep(ids(self.missing), problem)
+            if renamed := [script for script in self.pending[row.source] if script.number == number_of(row)]:
+                todo = f"if it is {renamed[0].path} now, give that its old name back: databases know the step by it"
+            else:
+                todo = f"restore it, or let it be forgotten with runner.repair({row.id!r}, 'forget')"
+            problem = f"step {row.id} was applied on {row.day}, and its script is gone; {todo}"
+            raise MissingStep(ids(self.missing), f"{problem}{_others(self.missing)}")
         for row in self.edited:
             script = self.catalog.by_id[row.id]
             problem = (
                 f"step {row.id} ({script.path}) was edited after it was applied on {row.day}: "
                 f"checksum {row.checksum[:12]} is recorded, {script.checksum[:12]} is there; restore it and write a "
-                f"new one, or where the edit changes nothing, runner.repair({row.id!r}, 'accept')"
+                f"new one, or where the edit changes nothing, call runner.repair({row.id!r}, 'accept')"
+                f"{_others(self.edited)}"
             )
             raise EditedStep(ids(self.edited), problem)
 
@@ -160,6 +162,10 @@ class Comparison:
 
 def _differs(row: Row, script: Script | None) -> bool:
     return script is not None and row.state == "done" and not script.agrees_with(row.checksum)
+
+
+def _others(rows: Sequence[Row]) -> str:
+    return f"; the same holds for {', '.join(ids(rows[1:]))}" if rows[1:] else ""
 
 
 def ids(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
+from peewee import PeeweeException
+
+from ..engine.base import Engine
 from ..engine.migrating import TransactionState
-from ..errors import StepFailed, TransactionEnded
+from ..errors import DatabaseUnavailable, StepFailed, TransactionEnded
 from .scripts import Script, line_in
 from .statements import Failures
 
@@ -32,7 +36,17 @@ class Ended(Exception):
         self.state = state
 
 
-def failure_of(step: Script, direction: str, error: BaseException, failures: Failures, *, left: Left) -> StepFailed:
+def not_begun(step: Script, error: Exception, engine: Engine) -> Exception:
+    """Return the error that names the step of which nothing was done, because the database was not to be had."""
+    known = engine.explain(error)
+    if not isinstance(known, DatabaseUnavailable):
+        return error
+    return DatabaseUnavailable(f"step {step.id} was not begun, so nothing of it is left: {known}")
+
+
+def failure_of(
+    step: Script, direction: str, error: BaseException, failures: Failures, engine: Engine, *, left: Left
+) -> StepFailed:
     """Return the error that says all that is known.
 
     Args:
@@ -40,6 +54,7 @@ def failure_of(step: Script, direction: str, error: BaseException, failures: Fai
         direction: "up" or "down".
         error: what ended it.
         failures: the statements that failed meanwhile.
+        engine: explains what a driver says.
         left: what is left of it.
     """
     cause = _cause(error, failures)
@@ -53,7 +68,7 @@ def failure_of(step: Script, direction: str, error: BaseException, failures: Fai
         line=line_in(step.path, cause) if cause else None,
         statement=failures.behind(cause),
         rolled_back=left == "nothing",
-        next_action=_next(step, left),
+        next_action=_next(step, left, outside=cause is not None and _is_outside(cause, engine)),
     )
 
 
@@ -66,18 +81,29 @@ def _cause(error: BaseException, failures: Failures) -> BaseException | None:
 
 
 def _problem(error: BaseException, cause: BaseException | None) -> str:
-    said = f"{type(cause).__name__}: {str(cause).strip()}" if cause else ""
+    what = f"{type(cause).__name__}: {said(cause)}" if cause else ""
     if not isinstance(error, Ended):
-        return said
+        return what
     if error.state == "aborted":
-        return f"it went on after a statement had failed, which aborts a transaction ({said})"
+        return f"it went on after a statement had failed, which aborts a transaction ({what})"
     ended = "it committed or rolled back the transaction that was to hold its change and its row in the history"
-    return f"{ended} ({said})" if said else ended
+    return f"{ended} ({what})" if what else ended
 
 
-def _next(step: Script, left: Left) -> str:
+def said(error: BaseException) -> str:
+    """Return what an error says in one line, without Postgres's picture of the statement, which is named in full."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return "; ".join(line for line in lines if line.strip("^") and not re.match(r"LINE \d+: ", line))
+
+
+def _is_outside(cause: BaseException, engine: Engine) -> bool:
+    """Tell whether the script is not at fault: the disk is full, the database is gone, a right is missing."""
+    return isinstance(cause, PeeweeException) and isinstance(engine.explain(cause), DatabaseUnavailable)
+
+
+def _next(step: Script, left: Left, *, outside: bool) -> str:
     if left == "nothing":
-        return "correct it and run it again"
+        return "see to that and run it again" if outside else "correct it and run it again"
     if left == "everything":
         return "it failed after its transaction was committed, so nothing of it is missing, and the history says so"
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime, timezone
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from peewee import SQL, DatabaseError, DoubleField, IntegerField, Model, TextField
 
@@ -15,6 +15,7 @@ from .frozen import base_for
 from .scripts import Script
 
 State = Literal["running", "reverting", "done"]
+STATES: frozenset[str] = frozenset(get_args(State))
 Tail = tuple[int, str, str, str] | None
 
 

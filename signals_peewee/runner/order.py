@@ -31,9 +31,8 @@ def in_running_order(pending: Mapping[str, Sequence[Script]], applied: Set[str])
                 ordered.append(script)
                 done.add(script.id)
                 progress = True
-    for stuck in (scripts[-1] for scripts in waiting.values() if scripts):
-        missing = tuple(name for name in stuck.outline.depends_on if name not in done)
-        raise InvalidDependency(stuck.id, missing, "they wait for each other; remove one of the dependencies")
+    if stuck := {script.id: scripts for scripts in waiting.values() for script in scripts}:
+        raise _circle(stuck, done)
     return ordered
 
 
@@ -48,6 +47,25 @@ def needed_for(target: Script, ordered: Sequence[Script]) -> list[Script]:
             begun.add(script.source)
             kept.append(script)
     return kept[::-1]
+
+
+def _circle(stuck: Mapping[str, Sequence[Script]], done: Set[str]) -> InvalidDependency:
+    """Name the steps that wait for each other: go from one to what it waits for until one comes again.
+
+    Args:
+        stuck: for each step that cannot run, what is left of its source, the next one last.
+        done: the steps that can.
+    """
+    path: list[Script] = []
+    step = next(iter(stuck.values()))[-1]
+    while step not in path:
+        path.append(step)
+        (name, *_) = (name for name in step.outline.depends_on if name not in done)
+        step = stuck[name][-1]  # a later step of a source waits for the next one of it
+    circle = path[path.index(step) :]
+    missing = tuple(name for name in step.outline.depends_on if name not in done)
+    names = " -> ".join(script.id for script in (*circle, step))
+    return InvalidDependency(step.id, missing, f"they wait for each other ({names}); remove one of the dependencies")
 
 
 def _check_known(pending: Mapping[str, Sequence[Script]], applied: Set[str]) -> None:

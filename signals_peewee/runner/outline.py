@@ -34,15 +34,16 @@ def outline_of(text: str, *, step: str, path: str) -> Outline:
     Raises:
         InvalidScript: it does not parse, has no `up`, or computes what must be written out.
     """
+    if "\0" in text:  # every Python has other words for it, and some do not say where it is
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise InvalidScript(step, path, line, "there is a NUL character in it; save it as UTF-8 text")
     try:
         tree = ast.parse(text, path)
-    except (SyntaxError, ValueError) as error:  # ValueError: a NUL in it
-        line = error.lineno if isinstance(error, SyntaxError) else None
-        problem = f"it is not Python: {error.msg if isinstance(error, SyntaxError) else error}"
-        raise InvalidScript(step, path, line, problem) from error
+    except SyntaxError as error:
+        raise InvalidScript(step, path, error.lineno, f"it is not Python: {error.msg}; correct it") from error
     names = dict(_bindings(tree.body))
     if "up" not in names:
-        raise InvalidScript(step, path, None, "it has no up(migrator, db)")
+        raise InvalidScript(step, path, None, "it has no up(migrator, db); write one")
     atomic = _literal(names.get("atomic"), True, step, path)
     if not isinstance(atomic, bool):
         raise InvalidScript(

@@ -116,7 +116,7 @@ class FileScript(Script):
         try:
             exec(compile(self.text, self.path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
         except Exception as error:
-            problem = f"its module cannot be executed: {type(error).__name__}: {error}"
+            problem = f"its module cannot be executed: {type(error).__name__}: {error}; correct it"
             raise InvalidScript(self.id, self.path, line_in(self.path, error), problem) from error
         up, down = module.__dict__.get("up"), module.__dict__.get("down")
         if not callable(up) or not (down is None or callable(down)):

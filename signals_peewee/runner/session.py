@@ -9,8 +9,9 @@ from peewee import DatabaseError, PeeweeException
 
 from ..engine.migrating import Held, Migrating
 from ..engine.waiting import pauses
-from ..errors import DatabaseUnavailable, InvalidOption, MigrationError, MissingDriver, OpenTransaction
-from .history import History, Row
+from ..errors import DatabaseUnavailable, InvalidOption, MigrationError, MissingDriver, NotMigrated, OpenTransaction
+from .failure import said
+from .history import STATES, History, Row
 
 
 class Session:
@@ -36,7 +37,8 @@ class Session:
         """
         database = self._migrating.database
         with self._translated():
-            ours = database.connect(reuse_if_open=True)
+            with self._translated(undone="; nothing was run"):
+                ours = database.connect(reuse_if_open=True)
             try:
                 if to_change and self._in_transaction():
                     raise OpenTransaction(
@@ -57,7 +59,7 @@ class Session:
         tries = pauses(self._wait)
         while True:
             try:
-                return self._history.read()
+                return self._checked(self._history.read())
             except DatabaseError as error:  # noqa: PERF203
                 if not self._migrating.is_busy(error) or next(tries, None) is None:
                     raise
@@ -79,13 +81,28 @@ class Session:
             self._history.create()
         return self.read() or []
 
+    def _checked(self, rows: list[Row] | None) -> list[Row] | None:
+        for row in rows or ():
+            if row.state not in STATES:
+                raise self._strange(f"a row of it has the state {row.state!r}")
+        return rows
+
+    def _strange(self, why: str) -> MigrationError:
+        return MigrationError(
+            f"the table {self._table!r} is not a history of this runner: {why}; no step was run, and it was not "
+            "touched: pass history_table='…', a name that nothing else uses"
+        )
+
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, undone: str = "") -> Iterator[None]:
         try:
             yield
         except PeeweeException as error:
             known = self._migrating.engine.explain(error)
-            if isinstance(known, (DatabaseUnavailable, InvalidOption, MissingDriver)):
+            if isinstance(known, DatabaseUnavailable):
+                raise DatabaseUnavailable(f"{known}{undone}") from error
+            if isinstance(known, (InvalidOption, MissingDriver)):
                 raise known from error
-            said = str(error).strip()
-            raise MigrationError(f"the history {self._table!r} cannot be read or written: {said}") from error
+            if isinstance(known, NotMigrated) and not self._migrating.is_missing_table(error):
+                raise self._strange(said(error)) from error
+            raise MigrationError(f"the history {self._table!r} cannot be read or written: {said(error)}") from error

@@ -59,7 +59,8 @@ class DirectorySource:
         """Read every script of the folder."""
         folder = str(self.path.absolute())
         if not self.path.is_dir():
-            raise InvalidSource(self.name, folder, "there is no such folder")
+            problem = "it is no folder" if self.path.exists() else "there is no such folder"
+            raise InvalidSource(self.name, folder, f"{problem}; correct the path that DirectorySource was given")
         return in_order(self.name, folder, _from_folder(self.name, folder))
 
 
@@ -96,7 +97,9 @@ def in_order(source: str, path: str, scripts: Iterable[Script]) -> list[Script]:
     """
     ordered = sorted(scripts, key=lambda script: (script.number, script.name))
     if not ordered:
-        raise InvalidSource(source, path, "it holds no step; a script is called NNNN_name.py")
+        raise InvalidSource(
+            source, path, "it holds no step; a script is called NNNN_name.py: correct the path, or write one"
+        )
     for one, other in pairwise(ordered):
         if one.number == other.number:
             raise InvalidSource(
