@@ -17,8 +17,10 @@ from .migrations import (
     MissingStep,
     OpenTransaction,
     StepFailed,
+    TableDiffers,
     TransactionEnded,
     UnfinishedStep,
+    UnfitRows,
     UnknownStep,
 )
 from .tree import (
@@ -68,8 +70,10 @@ __all__ = [
     "Refused",
     "SignalsError",
     "StepFailed",
+    "TableDiffers",
     "TransactionAborted",
     "TransactionEnded",
     "UnfinishedStep",
+    "UnfitRows",
     "UnknownStep",
 ]

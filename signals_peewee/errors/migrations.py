@@ -188,3 +188,34 @@ class StepFailed(MigrationError):
 
 class TransactionEnded(StepFailed):
     """An atomic step ended the transaction it was given, so it could not be recorded together with its change."""
+
+
+class UnfitRows(MigrationError, ValueError):
+    """Rows that are there do not fit a change of their table, so it was not made.
+
+    Attributes:
+        table: the table.
+        columns: the columns concerned.
+        count: how many rows there are of them; for doubles, how many values.
+        sample: some of them, or of their values.
+    """
+
+    def __init__(self, table: str, columns: tuple[str, ...], count: int, sample: tuple[Any, ...], problem: str) -> None:
+        self.table = table
+        self.columns = columns
+        self.count = count
+        self.sample = sample
+        about = ".".join((table, ", ".join(columns))) if columns else table
+        super().__init__(f"{about}: {problem}")
+
+
+class TableDiffers(MigrationError):
+    """Something that a change of a table was to leave alone is not as it was before, so the change was undone.
+
+    Attributes:
+        table: the table, or the other objects concerned.
+    """
+
+    def __init__(self, table: str, problem: str) -> None:
+        self.table = table
+        super().__init__(f"{table}: {problem}; this is a mistake of the library's, and nothing was changed: report it")

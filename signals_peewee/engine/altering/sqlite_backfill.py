@@ -1,0 +1,126 @@
+"""How do the rows of a SQLite table get a value for a column, some at a time?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from peewee import Database, Node
+
+from ..bulk import as_peewee_raises
+from .changes import Backfill
+from .sqlite_adding import is_called
+from .sqlite_table import TableNow, key_of, rows
+from .sqlite_text import text_of
+from .sqlite_tokens import quoted
+
+Key = tuple[Any, ...]
+
+
+class Filling:
+    """Goes through a table once, in the order of its key, a transaction a batch; where it was killed, another goes on.
+
+    Args:
+        database: where the table is.
+        table: the table.
+        change: what to fill, with what.
+    """
+
+    def __init__(self, database: Database, table: TableNow, change: Backfill) -> None:
+        if change.batch_size < 1:
+            raise ValueError(f"a batch has at least 1 row, not {change.batch_size}")
+        column, where = change.column, change.where
+        self._database = database
+        self._table = table
+        self._column = column
+        self._value = change.value
+        self._by_default = where is None
+        self._pending = f"{quoted(column)} IS NULL" if where is None else f"({text_of(database, where)})"
+        self._batch = change.batch_size
+        self._key = key_of(table)
+        self._row = f"({', '.join(self._key)})"
+        self._places = f"({', '.join('?' * len(self._key))})"
+
+    def run(self, transaction: Callable[[], AbstractContextManager[Any]], tell: Callable[[int, int], None]) -> None:
+        """Fill every row.
+
+        Args:
+            transaction: what a batch runs inside.
+            tell: is called after each batch with the rows filled and all that were to be filled.
+
+        Raises:
+            ValueError: the value of a row is NULL, which would leave it to be filled for ever.
+        """
+        total, done = self._count(), 0
+        last: Key | None = None
+        while True:
+            with transaction():
+                batch = self._next(last)
+                if not batch:
+                    return
+                done += self._fill(batch)
+                last = batch[-1]
+            tell(done, max(total, done))
+
+    def _count(self) -> int:
+        ((count,),) = rows(self._database, f"SELECT count(*) FROM {self._source} WHERE {self._pending}")
+        return int(count)
+
+    @property
+    def _source(self) -> str:
+        return f"main.{quoted(self._table.name)}"
+
+    def _next(self, last: Key | None) -> list[Key]:
+        behind = f"{self._row} > {self._places} AND " if last is not None else ""
+        return rows(
+            self._database,
+            f"SELECT {', '.join(self._key)} FROM {self._source} WHERE {behind}{self._pending} "
+            f"ORDER BY {', '.join(self._key)} LIMIT {self._batch}",
+            *(last or ()),
+        )
+
+    def _fill(self, batch: list[Key]) -> int:
+        between = f"{self._row} >= {self._places} AND {self._row} <= {self._places} AND {self._pending}"
+        changed = (self._each if is_called(self._value) else self._together)(between, batch)
+        if self._by_default:
+            self._refuse_what_is_null_still(between, batch)
+        return changed
+
+    def _together(self, between: str, batch: list[Key]) -> int:
+        value, parameters = ("?", [self._value])
+        if isinstance(self._value, Node):
+            value, parameters = text_of(self._database, self._value), []
+        cursor = self._database.execute_sql(
+            f"UPDATE {self._source} SET {quoted(self._column)} = {value} WHERE {between}",
+            [*parameters, *batch[0], *batch[-1]],
+        )
+        return int(self._database.rows_affected(cursor))
+
+    def _each(self, between: str, batch: list[Key]) -> int:
+        columns = [column.name for column in self._table.columns]
+        found = rows(
+            self._database,
+            f"SELECT {', '.join((*self._key, *map(quoted, columns)))} FROM {self._source} WHERE {between}",
+            *batch[0],
+            *batch[-1],
+        )
+        keys = len(self._key)
+        values = [(self._value(dict(zip(columns, row[keys:], strict=True))), *row[:keys]) for row in found]
+        statement = f"UPDATE {self._source} SET {quoted(self._column)} = ? WHERE {self._row} = {self._places}"
+        with as_peewee_raises:
+            self._database.cursor().executemany(statement, values)
+        return len(values)
+
+    def _refuse_what_is_null_still(self, between: str, batch: list[Key]) -> None:
+        found = rows(
+            self._database,
+            f"SELECT {', '.join(self._key)} FROM {self._source} WHERE {between} LIMIT 1",
+            *batch[0],
+            *batch[-1],
+        )
+        if found:
+            raise ValueError(
+                f"the value for {self._table.name}.{self._column} is NULL in the row where ({', '.join(self._key)}) is "
+                f"{found[0]}; give a value for it, or leave it out with where="
+            )

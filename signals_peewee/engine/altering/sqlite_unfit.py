@@ -1,0 +1,83 @@
+"""Which rows of a SQLite table do not fit a change of it? Looked for once SQLite has refused the change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from peewee import Database
+
+from ...errors import UnfitRows
+from .sqlite_table import TableNow, key_of, rows
+from .sqlite_tokens import quoted
+
+_SHOWN = 5
+
+
+def null_rows(database: Database, table: TableNow, column: str) -> UnfitRows | None:
+    """Return the error for rows that have NULL in a column, or None where there are none."""
+    problem = "rows have NULL there; fill them first, with backfill() or an UPDATE"
+    return _rows(database, table, (column,), f"{quoted(column)} IS NULL", problem)
+
+
+def rows_against(database: Database, table: TableNow, check: str, name: str) -> UnfitRows | None:
+    """Return the error for rows that a CHECK refuses; `check` is what stands in its parentheses."""
+    return _rows(database, table, (), f"NOT ({check})", f"rows do not satisfy {name}; change them first")
+
+
+def rows_of_type(database: Database, table: TableNow, column: str, value: str, type_: str) -> UnfitRows | None:
+    """Return the error for rows whose value, made by SQL, is none of a STRICT table's type."""
+    stored = {"INT": "integer", "INTEGER": "integer", "REAL": "real", "TEXT": "text", "BLOB": "blob"}.get(type_.upper())
+    if stored is None:
+        return None
+    affinity = {"integer": "INTEGER", "real": "REAL", "text": "TEXT", "blob": "BLOB"}[stored]
+    misfit = f"typeof({value}) NOT IN ('null', '{stored}') AND CAST({value} AS {affinity}) IS NOT {value}"
+    return _rows(database, table, (column,), misfit, f"rows have something else there than {type_}; give a cast")
+
+
+def doubles(database: Database, table: TableNow, columns: Sequence[str], where: str = "1") -> UnfitRows | None:
+    """Return the error for values that more than one row has, or None where there are none."""
+    names = ", ".join(quoted(column) for column in columns)
+    filled = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in columns)
+    grouped = f"FROM main.{quoted(table.name)} WHERE ({where}) AND {filled} GROUP BY {names} HAVING count(*) > 1"
+    ((count,),) = rows(database, f"SELECT count(*) FROM (SELECT 1 {grouped})")
+    if not count:
+        return None
+    sample = tuple(rows(database, f"SELECT {names} {grouped} LIMIT {_SHOWN}"))
+    shown = ", ".join(str(values[0] if len(values) == 1 else values) for values in sample)
+    problem = f"{count} values are there more than once ({shown}{', …' if count > _SHOWN else ''}); change them first"
+    return UnfitRows(table.name, tuple(columns), count, sample, problem)
+
+
+def orphans(
+    database: Database, table: TableNow, columns: tuple[str, ...], keys: Iterable[int], parent: str
+) -> UnfitRows | None:
+    """Return the error for rows without a parent; foreign keys are given by their numbers in foreign_key_check."""
+    wanted = set(keys)
+    found = [
+        rowid
+        for rowid, number in rows(database, "SELECT rowid, fkid FROM pragma_foreign_key_check(?, 'main')", table.name)
+        if number in wanted
+    ]
+    if not found:
+        return None
+    shown = (
+        f" (rowid {', '.join(map(str, found[:_SHOWN]))}{', …' if found[_SHOWN:] else ''})"
+        if found[0] is not None
+        else ""
+    )
+    problem = f"{len(found)} rows{shown} point at no row of {parent!r}; mend or delete them first"
+    return UnfitRows(table.name, columns, len(found), tuple(found[:_SHOWN]), problem)
+
+
+def _rows(
+    database: Database, table: TableNow, columns: tuple[str, ...], condition: str, problem: str
+) -> UnfitRows | None:
+    source = f"FROM main.{quoted(table.name)} WHERE {condition}"
+    ((count,),) = rows(database, f"SELECT count(*) {source}")
+    if not count:
+        return None
+    key = key_of(table)
+    sample = tuple(rows(database, f"SELECT {', '.join(key)} {source} LIMIT {_SHOWN}"))
+    shown = ", ".join(str(values[0] if len(values) == 1 else values) for values in sample)
+    more = ", …" if count > _SHOWN else ""
+    return UnfitRows(table.name, columns, count, sample, f"{count} {problem} ({', '.join(key)} {shown}{more})")
