@@ -1,4 +1,4 @@
-"""How does SQLite carry out the operations of a step? Natively where the running one can, else it builds tables anew."""
+"""How does SQLite carry out the operations of a step? Natively where the running one can, else by building anew."""
 
 from __future__ import annotations
 

@@ -63,8 +63,8 @@ def new_column(database: Database, name: str, field: Any, *, null: bool = False)
         ValueError: the field has a default that SQL cannot say.
     """
     field = named_field(database, name, field)
-    if isinstance(field, ForeignKeyField) and not field.rel_field:
-        raise ValueError("Foreign keys must specify a `field`.")  # playhouse's words
+    if isinstance(field, ForeignKeyField):
+        _check_referred(name, field)
     computed = is_called(field.default)
     if null:
         field.null = True
@@ -111,6 +111,14 @@ def _default(said: Constraint) -> str:
     """Return what stands behind DEFAULT."""
     words = list(said.tokens)
     return " ".join(word.text for word in words[next(n for n, word in enumerate(words) if word.says("DEFAULT")) + 1 :])
+
+
+def _check_referred(name: str, field: Any) -> None:
+    """See to it that the key knows the field that it refers to; binding it to a model would."""
+    if not field.rel_field or isinstance(field.rel_model, str):
+        raise ValueError(f"the foreign key {name!r} must name a model and its field=")
+    if isinstance(field.rel_field, str):
+        field.rel_field = field.rel_model._meta.fields[field.rel_field]
 
 
 def _references(database: Database, field: Any) -> str:

@@ -30,7 +30,8 @@ class Constraints(Operating):
             if said.kind == "check" and self.can(ALTERS_COLUMNS):
                 self.alter(table, f"ADD {sql}")
             else:
-                self.rebuild(table, with_table_constraint(table.read, sql), *said.columns)
+                with keys_matched(self.database, said.referred or table.name):
+                    self.rebuild(table, with_table_constraint(table.read, sql), *said.columns)
             if said.kind == "references":
                 self._check_key(self.table(table.name), said)
 
@@ -60,8 +61,7 @@ class Constraints(Operating):
             f"{f' ON DELETE {change.on_delete}' if change.on_delete else ''}"
             f"{f' ON UPDATE {change.on_update}' if change.on_update else ''}"
         )
-        with self.undone_on_error(change.table), keys_matched(self.database, change.referred_table):
-            self._add_constraint(c.AddConstraint(change.table, change.name, sql))
+        self._add_constraint(c.AddConstraint(change.table, change.name, sql))
 
     def _drop_constraint(self, change: c.DropConstraint) -> None:
         table = self.table(change.table)

@@ -37,6 +37,12 @@ class Constraint:
     def end(self) -> int:
         return self.tokens[-1].end
 
+    @property
+    def referred(self) -> str | None:
+        """The table that a foreign key refers to."""
+        after = [following for token, following in pairwise(self.tokens) if token.says("REFERENCES")]
+        return after[0].name if self.kind == "references" else None
+
     def expression(self, sql: str) -> str:
         """Return what stands in the parentheses of a CHECK that is a part of this SQL."""
         inside = [token for token in self.tokens if token.text in ("(", ")")]

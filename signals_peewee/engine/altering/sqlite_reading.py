@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from .sqlite_definition import ColumnItem, Constraint, ConstraintKind, Definition, Item
 from .sqlite_tokens import Token, tokens
@@ -12,6 +13,9 @@ _TYPE_ENDS = (
     "DEFERRABLE", "ON",
 )  # fmt: skip
 _TABLE_CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
+
+Said = tuple[ConstraintKind, tuple[str, ...]]
+"""The kind of a constraint, and the columns that it names."""
 
 
 def definition(sql: str) -> Definition:
@@ -117,50 +121,39 @@ class _Reader:
         kind, about = self._said()
         return Constraint(kind, name, self.taken(start), columns or about)
 
-    def _said(self) -> tuple[ConstraintKind, tuple[str, ...]]:
-        word = self.expect(
-            "PRIMARY",
-            "NOT",
-            "NULL",
-            "UNIQUE",
-            "CHECK",
-            "DEFAULT",
-            "COLLATE",
-            "REFERENCES",
-            "GENERATED",
-            "AS",
-            "FOREIGN",
-        ).text.upper()
-        return getattr(self, f"_{word.lower()}")()  # type: ignore[no-any-return]
+    def _said(self) -> Said:
+        word = self.expect(*_SAID).text.upper()
+        return _SAID[word](self)
 
-    def _primary(self) -> tuple[ConstraintKind, tuple[str, ...]]:
+    def _primary(self) -> Said:
         self.expect("KEY")
         columns = self._names()
-        self.accept("ASC") or self.accept("DESC")
+        if not self.accept("ASC"):
+            self.accept("DESC")
         self._conflict()
         self.accept("AUTOINCREMENT")
         return "primary key", columns
 
-    def _unique(self) -> tuple[ConstraintKind, tuple[str, ...]]:
+    def _unique(self) -> Said:
         columns = self._names()
         self._conflict()
         return "unique", columns
 
-    def _not(self) -> tuple[ConstraintKind, tuple[str, ...]]:
+    def _not(self) -> Said:
         self.expect("NULL")
         self._conflict()
         return "not null", ()
 
-    def _null(self) -> tuple[ConstraintKind, tuple[str, ...]]:
+    def _null(self) -> Said:
         self._conflict()
         return "null", ()
 
-    def _check(self) -> tuple[ConstraintKind, tuple[str, ...]]:
+    def _check(self) -> Said:
         self.group()
         self._conflict()
         return "check", ()
 
-    def _default(self) -> tuple[ConstraintKind, tuple[str, ...]]:
+    def _default(self) -> Said:
         if self.next().text == "(":
             self.group()
         else:
@@ -169,11 +162,11 @@ class _Reader:
             self.take()
         return "default", ()
 
-    def _collate(self) -> tuple[ConstraintKind, tuple[str, ...]]:
+    def _collate(self) -> Said:
         self.take()
         return "collate", ()
 
-    def _references(self) -> tuple[ConstraintKind, tuple[str, ...]]:
+    def _references(self) -> Said:
         self.take()
         self._names()
         while self.next().says("ON", "MATCH"):
@@ -190,21 +183,22 @@ class _Reader:
                 self.expect("DEFERRED", "IMMEDIATE")
         return "references", ()
 
-    def _foreign(self) -> tuple[ConstraintKind, tuple[str, ...]]:
+    def _foreign(self) -> Said:
         self.expect("KEY")
         columns = self._names()
         self.expect("REFERENCES")
         self._references()
         return "references", columns
 
-    def _generated(self) -> tuple[ConstraintKind, tuple[str, ...]]:
+    def _generated(self) -> Said:
         self.expect("ALWAYS")
         self.expect("AS")
         return self._as()
 
-    def _as(self) -> tuple[ConstraintKind, tuple[str, ...]]:
+    def _as(self) -> Said:
         self.group()
-        self.accept("VIRTUAL") or self.accept("STORED")
+        if not self.accept("VIRTUAL"):
+            self.accept("STORED")
         return "generated", ()
 
     def _conflict(self) -> None:
@@ -222,3 +216,20 @@ class _Reader:
             depth += (token.text == "(") - (token.text == ")")
             first = token.text == "," and not depth
         return tuple(found)
+
+
+_SAID: Mapping[str, Callable[[_Reader], Said]] = MappingProxyType(
+    {
+        "PRIMARY": _Reader._primary,
+        "NOT": _Reader._not,
+        "NULL": _Reader._null,
+        "UNIQUE": _Reader._unique,
+        "CHECK": _Reader._check,
+        "DEFAULT": _Reader._default,
+        "COLLATE": _Reader._collate,
+        "REFERENCES": _Reader._references,
+        "GENERATED": _Reader._generated,
+        "AS": _Reader._as,
+        "FOREIGN": _Reader._foreign,
+    }
+)

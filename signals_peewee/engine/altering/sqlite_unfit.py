@@ -80,4 +80,5 @@ def _rows(
     sample = tuple(rows(database, f"SELECT {', '.join(key)} {source} LIMIT {_SHOWN}"))
     shown = ", ".join(str(values[0] if len(values) == 1 else values) for values in sample)
     more = ", …" if count > _SHOWN else ""
-    return UnfitRows(table.name, columns, count, sample, f"{count} {problem} ({', '.join(key)} {shown}{more})")
+    names = ", ".join(table.primary_key) if table.without_rowid else table.alias or key[0]
+    return UnfitRows(table.name, columns, count, sample, f"{count} {problem} ({names} {shown}{more})")
