@@ -7,10 +7,10 @@ from typing import Any
 
 from peewee import Database, ForeignKeyField, Node
 
-from .sqlite_definition import ColumnItem, Constraint
-from .sqlite_reading import definition
+from ..sql_sqlite.definition import ColumnItem, Constraint
+from ..sql_sqlite.reading import definition
+from ..sql_sqlite.tokens import quoted
 from .sqlite_text import default_of, is_constant, literal_of, text_of
-from .sqlite_tokens import quoted
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any
 from peewee import Database, Node
 
 from ..bulk import as_peewee_raises
+from ..sql_sqlite.tokens import quoted
 from .changes import Backfill
 from .sqlite_adding import is_called
 from .sqlite_table import TableNow, key_of, rows
 from .sqlite_text import text_of
-from .sqlite_tokens import quoted
 
 Key = tuple[Any, ...]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import UnfitRows
+from ..sql_sqlite.definition import Constraint
+from ..sql_sqlite.reading import definition
+from ..sql_sqlite.tokens import quoted
 from . import changes as c
 from .sqlite_adding import NewColumn, index_name, is_called, new_column, value_maker
 from .sqlite_backfill import Filling
 from .sqlite_compare import objects
-from .sqlite_definition import Constraint
 from .sqlite_dropping import Dependents, dependents, in_primary_key, rename_column
 from .sqlite_edits import (
     with_column,
@@ -21,10 +23,8 @@ from .sqlite_edits import (
     without_kinds,
 )
 from .sqlite_operating import ALTERS_COLUMNS, DROPS_COLUMNS, Operating
-from .sqlite_reading import definition
 from .sqlite_table import TableNow, names_followed, rows
 from .sqlite_text import default_of, text_of
-from .sqlite_tokens import quoted
 from .sqlite_unfit import null_rows, rows_of_type
 
 _TAKEN_FOR_SQL = (")", "'")

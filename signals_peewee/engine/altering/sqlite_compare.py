@@ -10,8 +10,8 @@ from typing import Any
 from peewee import Database
 
 from ...errors import TableDiffers
+from ..sql_sqlite.tokens import quoted
 from .sqlite_table import ColumnNow, TableNow, rowid_of, rows
-from .sqlite_tokens import quoted
 
 _ONE_FORM = ("INT", "CHAR", "CLOB", "TEXT", "REAL", "FLOA", "DOUB")
 

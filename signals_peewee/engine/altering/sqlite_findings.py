@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ..sql_sqlite.tokens import quoted
 from . import changes as c
 from .findings import Code, Finding
 from .sqlite_adding import new_column
 from .sqlite_edits import named
 from .sqlite_operating import ALTERS_COLUMNS, Operating
 from .sqlite_table import rows
-from .sqlite_tokens import quoted
 
 FEW = 1000
 """Up to so many rows nobody notices that a table is read or written as a whole."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from peewee import Database
 
 from ...errors import UnfitRows
+from ..sql_sqlite.tokens import quoted
 from .sqlite_table import TableNow, key_of, rows
-from .sqlite_tokens import quoted
 
 _SHOWN = 5
 

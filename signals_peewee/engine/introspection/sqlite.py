@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..bulk import as_peewee_raises
+from ..sql_sqlite.canonical import canonical
+from ..sql_sqlite.tokens import folded, meant
 from .base import Inspector
 from .shapes import Column, ForeignKey, PrimaryKey, Table, Trigger, Unique
 from .sqlite_create import Created, created
 from .sqlite_index import ColumnOfIndex, index_of
-from .sqlite_text import canonical, tokens
 
 # sqlite_schema is called sqlite_master everywhere; tbl_name is as the statement wrote it.
 _OBJECTS = """
@@ -53,7 +54,7 @@ class InspectorSqlite(Inspector):
 
     def read(self, names: Iterable[str], schema: str | None = None) -> dict[str, Table]:
         wanted = set(names)
-        objects = self._by(_OBJECTS, schema, wanted, key=lambda row: row.pop(2).lower())
+        objects = self._by(_OBJECTS, schema, wanted, key=lambda row: folded(row.pop(2)))
         texts = {
             name: str(sql)
             for of in objects.values()
@@ -63,7 +64,7 @@ class InspectorSqlite(Inspector):
         columns = self._by(_COLUMNS, schema, texts)
         indexes = self._by(_INDEXES, schema, texts)
         made = {
-            name: _table(name, sql, columns[name], indexes[name], objects[name.lower()])
+            name: _table(name, sql, columns[name], indexes[name], objects[folded(name)])
             for name, sql in sorted(texts.items())
         }
         return self._with_referred(made, schema)
@@ -79,7 +80,7 @@ class InspectorSqlite(Inspector):
         bare = {key.table for table in tables.values() for key in table.foreign_keys if not key.referred}
         if not bare:
             return tables
-        columns = self._by(_COLUMNS, schema, bare, key=lambda row: row.pop(0).lower())
+        columns = self._by(_COLUMNS, schema, bare, key=lambda row: folded(row.pop(0)))
         keys = {name: _primary_key([_Column(*row) for row in of]) for name, of in columns.items()}
         return {
             name: replace(table, foreign_keys=tuple(_completed(key, keys) for key in table.foreign_keys))
@@ -106,10 +107,10 @@ class InspectorSqlite(Inspector):
 
 
 def _table(name: str, sql: str, columns: Sequence[Any], indexes: Sequence[Any], objects: Sequence[Any]) -> Table:
-    virtual = tokens(sql)[1].keyword == "VIRTUAL"
+    virtual = meant(sql)[1].says("VIRTUAL")
     said = Created(options={"VIRTUAL"}) if virtual else created(sql)
     rows = [_Column(*row) for row in columns]
-    names = {row.name.lower(): row.name for row in rows}
+    names = {folded(row.name): row.name for row in rows}
     key = _primary_key(rows)
     parts: dict[tuple[str, bool, str], list[ColumnOfIndex]] = defaultdict(list)
     for index, unique, origin, *part in indexes:
@@ -122,7 +123,7 @@ def _table(name: str, sql: str, columns: Sequence[Any], indexes: Sequence[Any], 
         primary_key=PrimaryKey(key, said.primary_key) if key else None,
         foreign_keys=_sorted(replace(k, columns=_named(k.columns, names)) for k in said.foreign_keys),
         uniques=_sorted(
-            Unique(columns, said.uniques.get(tuple(column.lower() for column in columns)))
+            Unique(columns, said.uniques.get(tuple(folded(column) for column in columns)))
             for (_, _, origin), of in parts.items()
             for columns in [tuple(part.name or "" for part in of)]
             if origin == "u"
@@ -139,22 +140,22 @@ def _table(name: str, sql: str, columns: Sequence[Any], indexes: Sequence[Any], 
 
 
 def _column(row: _Column, said: Created, key: tuple[str, ...]) -> Column:
-    lower, kind = row.name.lower(), _KINDS.get(row.hidden)
-    collation = said.collations.get(lower, "BINARY").upper()
+    plain, kind = folded(row.name), _KINDS.get(row.hidden)
+    collation = said.collations.get(plain, "BINARY").upper()
     counts = key == (row.name,) and row.type.upper() == "INTEGER" and "WITHOUT ROWID" not in said.options
     return Column(
         row.name,
         row.type,
         null=not (row.required or counts),
         default=None if kind else _default(row.default),
-        generated=f"({said.generated.get(lower, '')}) {kind}" if kind else None,
+        generated=f"({said.generated.get(plain, '')}) {kind}" if kind else None,
         collation=None if collation == "BINARY" else collation,
     )
 
 
 def _default(text: str | None) -> str | None:
     """Return what may follow the word DEFAULT: the pragma leaves out the parentheses around an expression."""
-    if text is None or len(of := tokens(text)) == 1 or (len(of) == 2 and of[1].kind == "number"):
+    if text is None or len(of := meant(text)) == 1 or (len(of) == 2 and of[1].kind == "number"):
         return text
     return f"({text})"
 
@@ -164,11 +165,11 @@ def _primary_key(rows: Sequence[_Column]) -> tuple[str, ...]:
 
 
 def _named(columns: tuple[str, ...], names: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(names.get(column.lower(), column) for column in columns)
+    return tuple(names.get(folded(column), column) for column in columns)
 
 
 def _completed(key: ForeignKey, keys: Mapping[str, tuple[str, ...]]) -> ForeignKey:
-    return key if key.referred else replace(key, referred=keys.get(key.table.lower(), ()))
+    return key if key.referred else replace(key, referred=keys.get(folded(key.table), ()))
 
 
 def _sorted(items: Iterable[Any]) -> tuple[Any, ...]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..sql_sqlite.canonical import bare, closing, split
+from ..sql_sqlite.definition import Constraint
+from ..sql_sqlite.reading import definition
+from ..sql_sqlite.tokens import Token, folded, meant
 from .shapes import Check, ForeignKey
-from .sqlite_text import Token, bare, closing, split, tokens
 
-_OF_TABLE = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
-_OF_COLUMN = frozenset({"NOT", "NULL", "DEFAULT", "COLLATE", "REFERENCES", "GENERATED", "AS"}) | _OF_TABLE
+_ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
 
 
 @dataclass
 class Created:
-    """What was read; names of columns are in lower case, as SQLite does not tell them apart by case.
+    """What was read; names of columns are folded.
 
     Attributes:
         primary_key: the name of that constraint, or None.
@@ -36,115 +38,62 @@ class Created:
 
 
 def created(sql: str) -> Created:
-    """Return what the text of sqlite_schema says of a table."""
-    read, of = _Reading(sql), tokens(sql)
-    opening = next((place for place, token in enumerate(of) if token.text == "("), None)
-    if opening is None:
-        return read.result
-    end = closing(of, opening)
-    for part in split(of[opening + 1 : end]):
-        if part[0].keyword in _OF_TABLE:
-            read.constraints(part, ())
-        else:
-            read.constraints(part[1:], (part[0].name,))
-    after = {token.keyword for token in of[end + 1 :]}
-    read.result.options |= {"STRICT"} & after | ({"WITHOUT ROWID"} if "ROWID" in after else set())
-    return read.result
+    """Return what the text of sqlite_schema says of a table.
+
+    Raises:
+        ValueError: it is not understood.
+    """
+    read, result = definition(sql), Created()
+    for column in read.columns:
+        for constraint in column.constraints:
+            _take(result, sql, constraint, folded(column.name))
+    for constraint in read.table_constraints:
+        _take(result, sql, constraint, "")
+    after = [token for token in meant(sql) if token.start > read.closing.start]
+    result.options |= {"STRICT"} & {token.text.upper() for token in after}
+    if any(token.says("WITHOUT") for token in after):
+        result.options.add("WITHOUT ROWID")
+    return result
 
 
-class _Reading:
-    def __init__(self, sql: str) -> None:
-        self.sql = sql
-        self.result = Created()
-
-    def constraints(self, of: Sequence[Token], column: tuple[str, ...]) -> None:
-        """Read the constraints of a column, or those of the table, where `column` is empty."""
-        begins = _OF_COLUMN if column else _OF_TABLE
-        name: str | None = None
-        place = 0
-        while place < len(of):
-            if of[place].text == "(":
-                place = closing(of, place) + 1  # of the type
-            elif of[place].keyword == "CONSTRAINT":
-                name, place = of[place + 1].name, place + 2
-            elif of[place].keyword in begins:
-                end = _end(of, place, begins)
-                self._constraint(of[place:end], name, column)
-                name, place = None, end
-            else:
-                place += 1
-
-    def _constraint(self, of: Sequence[Token], name: str | None, column: tuple[str, ...]) -> None:
-        result, word = self.result, of[0].keyword
-        inside = self._parenthesis(of)
-        if word == "CHECK":
-            result.checks.append(Check(self._text(bare(inside)), name))
-        elif word == "PRIMARY":
-            result.primary_key = name
-            if any(token.keyword == "AUTOINCREMENT" for token in of):
-                result.options.add("AUTOINCREMENT")
-        elif word == "UNIQUE":
-            columns = column or tuple(part[0].name for part in split(inside))
-            result.uniques[tuple(name.lower() for name in columns)] = name
-        elif word == "COLLATE":
-            result.collations[column[0].lower()] = of[1].name
-        elif word in ("GENERATED", "AS"):
-            result.generated[column[0].lower()] = self._text(bare(inside))
-        elif word in ("REFERENCES", "FOREIGN"):
-            columns = column or tuple(part[0].name for part in split(inside))
-            result.foreign_keys.append(_foreign_key(of, columns, name))
-
-    def _parenthesis(self, of: Sequence[Token]) -> Sequence[Token]:
-        opening = next((place for place, token in enumerate(of) if token.text == "("), None)
-        return () if opening is None else of[opening + 1 : closing(of, opening)]
-
-    def _text(self, of: Sequence[Token]) -> str:
-        return self.sql[of[0].start : of[-1].end] if of else ""
+def _take(result: Created, sql: str, constraint: Constraint, column: str) -> None:
+    kind, of = constraint.kind, constraint.tokens[2 if constraint.tokens[0].says("CONSTRAINT") else 0 :]
+    if kind == "check":
+        result.checks.append(Check(_inside(sql, of), constraint.name))
+    elif kind == "primary key":
+        result.primary_key = constraint.name
+        if any(token.says("AUTOINCREMENT") for token in of):
+            result.options.add("AUTOINCREMENT")
+    elif kind == "unique":
+        result.uniques[tuple(map(folded, constraint.columns))] = constraint.name
+    elif kind == "collate":
+        result.collations[column] = of[1].name or ""
+    elif kind == "generated":
+        result.generated[column] = _inside(sql, of)
+    elif kind == "references":
+        result.foreign_keys.append(_foreign_key(of, constraint))
 
 
-def _end(of: Sequence[Token], start: int, begins: frozenset[str]) -> int:
-    """Return where the constraint that begins at `start` ends; a comma is not needed between two of them."""
-    place = start + 1
-    while place < len(of):
-        if of[place].text == "(":
-            place = closing(of, place)
-        elif of[place].keyword in begins and not _inside(of[start].keyword, of, start, place):
-            return place
-        place += 1
-    return place
+def _inside(sql: str, of: Sequence[Token]) -> str:
+    """Return the text of the first parenthesis, without those that stand around the whole of it again."""
+    opening = next(place for place, token in enumerate(of) if token.text == "(")
+    inside = bare(of[opening : closing(of, opening) + 1])
+    return sql[inside[0].start : inside[-1].end]
 
 
-def _inside(begun: str, of: Sequence[Token], start: int, place: int) -> bool:
-    """Tell whether a word that may begin a constraint goes on with the one that is begun."""
-    word, before = of[place].keyword, of[place - 1].keyword
-    if begun == "NOT":
-        return place == start + 1 and word == "NULL"
-    if begun == "DEFAULT":
-        return place == start + 1  # DEFAULT NULL
-    if begun == "REFERENCES":
-        return (word in ("NULL", "DEFAULT") and before == "SET") or (
-            word == "NOT" and _keyword(of, place + 1) == "DEFERRABLE"
-        )
-    return begun == "GENERATED" and word == "AS"
-
-
-def _keyword(of: Sequence[Token], place: int) -> str:
-    return of[place].keyword if place < len(of) else ""
-
-
-def _foreign_key(of: Sequence[Token], columns: tuple[str, ...], name: str | None) -> ForeignKey:
-    place = next(place for place, token in enumerate(of) if token.keyword == "REFERENCES")
-    table, rest = of[place + 1].name, of[place + 2 :]
+def _foreign_key(of: Sequence[Token], constraint: Constraint) -> ForeignKey:
+    place = next(place for place, token in enumerate(of) if token.says("REFERENCES"))
+    rest = of[place + 2 :]
     referred: tuple[str, ...] = ()
     if rest and rest[0].text == "(":
         end = closing(rest, 0)
-        referred, rest = tuple(part[0].name for part in split(rest[1:end])), rest[end + 1 :]
-    words = " ".join(token.keyword for token in rest)
+        referred, rest = tuple(part[0].name or "" for part in split(rest[1:end])), rest[end + 1 :]
+    words = " ".join(token.text.upper() for token in rest)
     return ForeignKey(
-        columns,
-        table,
+        constraint.columns,
+        of[place + 1].name or "",
         referred,
-        name=name,
+        name=constraint.name,
         on_delete=_action(words, "DELETE"),
         on_update=_action(words, "UPDATE"),
         deferrable=_deferrable(words),
@@ -153,8 +102,7 @@ def _foreign_key(of: Sequence[Token], columns: tuple[str, ...], name: str | None
 
 def _action(words: str, event: str) -> str:
     _, _, after = words.rpartition(f"ON {event} ")
-    actions = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
-    return next((action for action in actions if after.startswith(action)), "NO ACTION")
+    return next((action for action in _ACTIONS if after.startswith(action)), "NO ACTION")
 
 
 def _deferrable(words: str) -> str | None:

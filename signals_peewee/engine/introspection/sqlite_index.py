@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ..sql_sqlite.canonical import closing, split
+from ..sql_sqlite.tokens import Token, folded, meant
 from .shapes import Index, IndexPart
-from .sqlite_text import Token, closing, split, tokens
 
 
 class ColumnOfIndex(NamedTuple):
@@ -28,9 +29,9 @@ def index_of(
         sql: the text of sqlite_schema.
         unique: it refuses doubles.
         columns: what index_xinfo says.
-        collations: of the table's columns, whose names are in lower case.
+        collations: of the table's columns, whose names are folded.
     """
-    of = tokens(sql)
+    of = meant(sql)
     opening = next(place for place, token in enumerate(of) if token.text == "(")
     end = closing(of, opening)
     texts = [_expression(sql, part) for part in split(of[opening + 1 : end])]
@@ -43,7 +44,7 @@ def index_of(
 
 
 def _part(column: ColumnOfIndex, text: str, collations: Mapping[str, str]) -> IndexPart:
-    own = collations.get((column.name or "").lower(), "BINARY").upper()
+    own = collations.get(folded(column.name or ""), "BINARY").upper()
     collation = (column.collation or "BINARY").upper()
     return IndexPart(
         text if column.name is None else column.name,
@@ -56,8 +57,8 @@ def _part(column: ColumnOfIndex, text: str, collations: Mapping[str, str]) -> In
 def _expression(sql: str, of: Sequence[Token]) -> str:
     """Return the text of a part without its order and collation."""
     end = len(of)
-    if of[end - 1].keyword in ("ASC", "DESC"):
+    if of[end - 1].says("ASC", "DESC"):
         end -= 1
-    if end > 2 and of[end - 2].keyword == "COLLATE":
+    if end > 2 and of[end - 2].says("COLLATE"):
         end -= 2
     return sql[of[0].start : of[end - 1].end]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from .sqlite_tokens import Token, quoted, same, tokens
+from .tokens import Token, quoted, same, tokens
 
 ConstraintKind = Literal[
     "primary key", "not null", "null", "unique", "check", "default", "collate", "references", "generated", "nothing"

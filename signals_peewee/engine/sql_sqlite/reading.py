@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from .sqlite_definition import ColumnItem, Constraint, ConstraintKind, Definition, Item
-from .sqlite_tokens import Token, tokens
+from .definition import ColumnItem, Constraint, ConstraintKind, Definition, Item
+from .tokens import Token, tokens
 
 _TYPE_ENDS = (
     "CONSTRAINT", "PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE", "REFERENCES", "AS",
