@@ -36,10 +36,14 @@ _NO_TABLE, _NO_COLUMN, _NO_SCHEMA, _READ_ONLY, _NO_SPACE, _NO_RIGHT = (
     "42501",
 )
 
-_ADVICE = {
-    _READ_ONLY: "connect to the primary, with default_transaction_read_only off",
-    _NO_SPACE: "make room on the server's disk",
-    _NO_RIGHT: "connect as a role that has the right, or let its owner grant it",
+_CONNECTING = re.compile(
+    r"(connection (is bad|failed): )?connection to server|could not translate host|failed to resolve"
+)
+_TO_CONNECT = "; is it running, and are host, port, user and database right?"
+_ADVICE: dict[str | None, str] = {
+    _READ_ONLY: "; connect to the primary, with default_transaction_read_only off",
+    _NO_SPACE: "; make room on the server's disk",
+    _NO_RIGHT: "; connect as a role that has the right, or let its owner grant it",
 }
 
 
@@ -151,12 +155,9 @@ class Postgres(Engine):
         if state in (_READ_ONLY, _NO_SPACE, _NO_RIGHT) or (
             isinstance(error, (OperationalError, InterfaceError)) and not self.is_transient(error)
         ):
-            return DatabaseUnavailable(f"Postgres database {str(self.database.database)!r}: {first}{_why(state)}")
+            why = _ADVICE.get(state, _TO_CONNECT if _CONNECTING.match(first) else "")
+            return DatabaseUnavailable(f"Postgres database {str(self.database.database)!r}: {first}{why}")
         return None
-
-
-def _why(state: str | None) -> str:
-    return f"; {_ADVICE[state]}" if state in _ADVICE else ""
 
 
 def _ended(said: str, *, aborted: bool) -> SignalsError:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from peewee import PeeweeException
 
-from ..engine.migrating import Guard, Held, Migrating
+from ..engine.migrating import Guard, Held, Migrating, TransactionState
 from ..errors import MigrationError
 from .failure import Busy, Ended, Left, failure_of, not_begun
 from .history import History, State, Tail
@@ -78,7 +78,7 @@ class Attempt:
             StepFailed: it cannot.
         """
         begun = False
-        with self._around(job) as guard, watched(self._migrating.database) as failures:
+        with self._around(job) as guard, self._watched() as failures:
             try:
                 with guard():
                     if not self._is_next(job, tail):
@@ -102,7 +102,7 @@ class Attempt:
             StepFailed: it was begun, and only a person can tell what it left.
         """
         write = self._migrating.engine.write
-        with self._around(job) as guard, watched(self._migrating.database) as failures:
+        with self._around(job) as guard, self._watched() as failures:
             if not self._begun(job, tail, write):
                 return False
             started = time.monotonic()
@@ -130,6 +130,13 @@ class Attempt:
                 raise Busy(error) from error
             raise not_begun(job.step, error, self._migrating.engine) from error
         return True
+
+    def _watched(self) -> AbstractContextManager[Failures]:
+        return watched(self._migrating.database, lambda: self._state() == "open")
+
+    def _state(self) -> TransactionState:
+        # Asking an engine would connect again.
+        return "lost" if self._migrating.database.is_closed() else self._migrating.transaction_state()
 
     def _around(self, job: Job) -> AbstractContextManager[Guard]:
         return self._migrating.around_step(
@@ -174,8 +181,11 @@ class Attempt:
 
     def _failure(self, job: Job, error: BaseException, failures: Failures) -> Exception:
         """Find out what a change left that did not come to its end."""
-        outside = isinstance(error, Ended) and error.state == "none"
+        first = self._first(error, failures)  # before anything more is asked
         left = self._left(job)
+        if left == "nothing":
+            error = first
+        outside = isinstance(error, Ended) and error.state == "none"
         if left == "nothing" and not isinstance(error, Ended) and self._migrating.is_busy(error):
             return Busy(error)
         if left == "nothing" and outside:
@@ -184,6 +194,14 @@ class Attempt:
                 job.begin()
             left = "something"
         return failure_of(job.step, job.direction, error, failures, self._migrating.engine, left=left)
+
+    def _first(self, error: BaseException, failures: Failures) -> BaseException:
+        """Return what was first: the database ended the transaction, or the connection, and more failed after that."""
+        if isinstance(error, Ended) and error.state == "none" and failures.ended_by:
+            return failures.ended_by
+        if self._state() == "lost" and (first := failures.first()):
+            return first[0]
+        return error
 
     def _left(self, job: Job) -> Left:
         with suppress(PeeweeException):

@@ -58,10 +58,14 @@ class DirectorySource:
     def scripts(self) -> Sequence[Script]:
         """Read every script of the folder."""
         folder = str(self.path.absolute())
-        if not self.path.is_dir():
+        try:
+            if self.path.is_dir():
+                return in_order(self.name, folder, _from_folder(self.name, folder))
             problem = "it is no folder" if self.path.exists() else "there is no such folder"
-            raise InvalidSource(self.name, folder, f"{problem}; correct the path that DirectorySource was given")
-        return in_order(self.name, folder, _from_folder(self.name, folder))
+        except OSError as error:
+            problem = f"it cannot be read: {error.strerror}: {error.filename}; let this process read it"
+            raise InvalidSource(self.name, folder, problem) from error
+        raise InvalidSource(self.name, folder, f"{problem}; correct the path that DirectorySource was given")
 
 
 class PackageSource:

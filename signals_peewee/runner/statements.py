@@ -1,9 +1,9 @@
-"""Which statement was it that failed?"""
+"""Which statement was it that failed, and did the database end the transaction because of it?"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,16 +11,35 @@ from peewee import Database
 
 
 class Failures:
-    """The statements that raised an error in this thread, with their errors."""
+    """The statements that raised an error in this thread, with their errors.
 
-    def __init__(self) -> None:
+    Args:
+        inside: tells whether a transaction is open.
+
+    Attributes:
+        ended_by: the error for which the database itself rolled the transaction back, as SQLite does where its disk is
+            full; None where it did not, or something ran after that.
+    """
+
+    def __init__(self, inside: Callable[[], bool]) -> None:
+        self.ended_by: BaseException | None = None
         self._thread = threading.get_ident()
         self._failed: list[tuple[BaseException, str]] = []
+        self._inside = inside
+        self._was_inside = False
 
     def __call__(self, event: Any) -> None:
         """Hear of a statement; Peewee calls this for each one, in whichever thread it ran."""
-        if event.exception is not None and threading.get_ident() == self._thread:
+        if threading.get_ident() != self._thread:
+            return
+        inside = self._inside()
+        if event.exception is not None:
             self._failed.append((event.exception, event.sql))
+        if inside or event.exception is None:
+            self.ended_by = None
+        elif self._was_inside:
+            self.ended_by = event.exception
+        self._was_inside = inside
 
     def behind(self, error: BaseException | None) -> str | None:
         """Return the statement from which `error` came, or None where it came from no statement."""
@@ -37,9 +56,14 @@ class Failures:
 
 
 @contextmanager
-def watched(database: Database) -> Iterator[Failures]:
-    """Listen to a database for the length of the block."""
-    failures = Failures()
+def watched(database: Database, inside: Callable[[], bool]) -> Iterator[Failures]:
+    """Listen to a database for the length of the block.
+
+    Args:
+        database: the database.
+        inside: tells whether a transaction is open.
+    """
+    failures = Failures(inside)
     database.query_hooks.append(failures)
     try:
         yield failures
