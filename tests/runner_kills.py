@@ -109,15 +109,18 @@ def copied(url: str, folder: Path) -> Iterator[str]:
 
 
 def state(url: str) -> State:
-    """Return everything that a database holds: each object as the catalog says it, each row, and what was recorded."""
+    """Return everything that a database holds, and of what was recorded all but the times."""
     database = opened(url)
     try:
-        read = _sqlite if isinstance(database, SqliteDatabase) else _postgres
-        found = read(database)
         history = "SELECT position, source, name, state FROM migration_history ORDER BY position"
-        return {**found, "migration_history": database.execute_sql(history).fetchall()}
+        return {**everything(database), "migration_history": database.execute_sql(history).fetchall()}
     finally:
         database.close()
+
+
+def everything(database: Database) -> State:
+    """Return each object of a database as its catalog says it, and each row."""
+    return _sqlite(database) if isinstance(database, SqliteDatabase) else _postgres(database)
 
 
 def _sqlite(database: Database) -> State:
@@ -128,7 +131,7 @@ def _sqlite(database: Database) -> State:
     assert rows("PRAGMA foreign_key_check") == []
     objects = rows("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
     tables = [name for kind, name, _, _ in objects if kind == "table"]
-    return {"catalog": objects, **{name: rows(f'SELECT * FROM "{name}" ORDER BY 1, 2') for name in tables}}
+    return {"catalog": objects, **{name: rows(f'SELECT * FROM "{name}" ORDER BY 1') for name in tables}}
 
 
 _OBJECTS = """
@@ -157,7 +160,7 @@ def _postgres(database: Database) -> State:
 
     objects = rows(_OBJECTS)
     tables = [name for kind, name, _ in objects if kind == "r"]
-    return {"catalog": objects, **{name: rows(f'SELECT * FROM "{name}" ORDER BY 1, 2') for name in tables}}
+    return {"catalog": objects, **{name: rows(f'SELECT * FROM "{name}" ORDER BY 1') for name in tables}}
 
 
 def _in_process(target: Any, *args: Any) -> Any:
