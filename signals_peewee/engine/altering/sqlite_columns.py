@@ -155,9 +155,9 @@ class Columns(Operating):
     def _alter_column_type(self, change: c.AlterColumnType) -> None:
         table = self.table(change.table)
         column = table.column(change.column)
-        if column.name == table.alias or (table.without_rowid and column.key):
-            raise ValueError(f"{change.subject} is what the rows are kept by, so its type stays: make another table")
         type_ = text_of(self.database, change.field.ddl_datatype(self.database.get_sql_context()))
+        if column.name == table.alias or (column.key and (table.without_rowid or type_.upper() == "INTEGER")):
+            raise ValueError(f"{change.subject} is, or would be, what the rows are kept by, so its type stays")
         value = quoted(change.column) if change.cast is None else text_of(self.database, change.cast)
         unfit = lambda: rows_of_type(self.database, table, change.column, value, type_)  # noqa: E731
         with self.undone_on_error(table.name, unfit):

@@ -75,8 +75,8 @@ class Operating(Altering):
         """Give a table another CREATE TABLE statement; the definition of these columns may differ.
 
         Raises:
-            ValueError: it is the one that the table has.
+            ValueError: it is the one that the table has, and every value stays.
         """
-        if sql == table.read.sql:
+        if sql == table.read.sql and all(value == quoted(name) for name, value in change.get("values", {}).items()):
             raise ValueError(f"table {table.name!r} is like that already: {sql}")
         rebuild(self.database, table, Rebuilding(sql, columns=frozenset(columns), **change))

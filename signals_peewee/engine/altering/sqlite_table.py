@@ -20,7 +20,7 @@ SELECT id, "table", "from", "to", on_update, on_delete, "match" FROM pragma_fore
 """
 _HIDING = "SELECT type FROM sqlite_temp_master WHERE type IN ('table', 'view') AND lower(name) = ?"
 _UNIQUES = "SELECT name, origin FROM pragma_index_list(?, 'main') WHERE origin <> 'c'"
-_UNIQUE_PARTS = "SELECT name, \"desc\", coll, key FROM pragma_index_xinfo(?, 'main') ORDER BY seqno"
+_UNIQUE_PARTS = "SELECT name, \"desc\", coll FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from peewee import Database
+from peewee import Database, OperationalError
 
 from ...errors import UnfitRows
 from ..sql_sqlite.tokens import quoted
@@ -53,11 +53,11 @@ def orphans(
 ) -> UnfitRows | None:
     """Return the error for rows without a parent; foreign keys are given by their numbers in foreign_key_check."""
     wanted = set(keys)
-    found = [
-        rowid
-        for rowid, number in rows(database, "SELECT rowid, fkid FROM pragma_foreign_key_check(?, 'main')", table.name)
-        if number in wanted
-    ]
+    try:
+        every = rows(database, "SELECT rowid, fkid FROM pragma_foreign_key_check(?, 'main')", table.name)
+    except OperationalError as error:  # another key refers to what is not unique: no row could be written with it on
+        raise ValueError(f"the foreign keys of {table.name!r} cannot be checked: {error}; mend that first") from error
+    found = [rowid for rowid, number in every if number in wanted]
     if not found:
         return None
     shown = (
