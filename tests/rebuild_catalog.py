@@ -52,7 +52,7 @@ def picture(database: SqliteDatabase) -> Picture:
         {name: content(database, name, listed[name][2]) for name in names},
         {name: _view(database, name) for kind, name in objects if kind == "view"},
         rows(database, "SELECT * FROM sqlite_sequence") if ("table", "sqlite_sequence") in objects else [],
-        sorted(rows(database, "SELECT tbl, idx, stat FROM sqlite_stat1"), key=repr),
+        _statistics(database) if ("table", "sqlite_stat1") in objects else [],
         _orphans(database),
     )
 
@@ -76,6 +76,10 @@ def _indexes(database: SqliteDatabase, table: str) -> list[Any]:
         parts = [row[2:] for row in rows(database, f"PRAGMA index_xinfo({_q(name)})")]
         found.append((name if origin == "c" else "", unique, origin, partial, parts))
     return sorted(found, key=repr)
+
+
+def _statistics(database: SqliteDatabase) -> list[tuple[Any, ...]]:
+    return sorted(rows(database, "SELECT tbl, idx, stat FROM sqlite_stat1"), key=repr)
 
 
 def _view(database: SqliteDatabase, name: str) -> Any:

@@ -31,8 +31,8 @@ STRICT_DEFAULTS = ("NULL",)
 COMMENTS = ("/* , ) ' \" */", "-- , ) ' \"\n", "/**/", "--\n")
 ACTIONS = ("CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT", "NO ACTION")
 VALUES: tuple[Any, ...] = (
-    None, 0, 1, -1, 7, 2**40, 1.5, -0.25, 1e300, 1.0, "", "a", "A", "a  b", "it's", "1", "1.0", "new\nline", "🎉", "x\ty",
-    b"", b"\x00\xff", b"a", "null",
+    None, 0, 1, -1, 7, 2**40, 1.5, -0.25, 1e300, 1.0, "", "a", "A", "a  b", "it's", "1", "1.0", "new\nline", "🎉",
+    "x\ty", b"", b"\x00\xff", b"a", "null",
 )  # fmt: skip
 
 
@@ -305,15 +305,9 @@ class _Maker:
         event = d.pick(("AFTER INSERT ON", f"BEFORE UPDATE OF {column} ON", "AFTER DELETE ON"))
         row = "OLD" if "DELETE" in event else "NEW"
         body = f"INSERT INTO log VALUES ('it''s; END', {row}.{column});{self.gap()}"
-        made.statements.append(
-            d.pick(
-                (
-                    f"CREATE TRIGGER {name} {event} {made.quoted} BEGIN {body} END",
-                    f"CREATE TRIGGER {name} AFTER INSERT ON log WHEN NEW.what IS 'stop' "
-                    f"BEGIN DELETE FROM {made.quoted}; END",
-                )
-            )
-        )
+        own = f"{event} {made.quoted} BEGIN {body} END"
+        other = f"AFTER INSERT ON log WHEN NEW.what IS 'stop' BEGIN DELETE FROM {made.quoted}; END"
+        made.statements.append(f"CREATE TRIGGER {name} {d.pick((own, other))}")
 
     def view(self) -> None:
         d, made = self.d, self.made_

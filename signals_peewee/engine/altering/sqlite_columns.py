@@ -126,7 +126,8 @@ class Columns(Operating):
         table = self.table(change.table)
         table.column(change.column)
         with self.undone_on_error(table.name):
-            if self.can(ALTERS_COLUMNS):
+            once = [said.kind for said in table.read.column(change.column).constraints].count("not null") == 1
+            if once and self.can(ALTERS_COLUMNS):  # it takes out the first one only
                 self.alter(table, f"ALTER COLUMN {quoted(change.column)} DROP NOT NULL")
             else:
                 self.rebuild(table, without_kinds(table.read, change.column, "not null"), change.column)

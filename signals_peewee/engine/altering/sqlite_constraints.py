@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from peewee import Database
+
 from ...errors import UnfitRows
 from ..sql_sqlite.definition import Constraint, Definition
 from ..sql_sqlite.reading import definition
@@ -23,11 +25,10 @@ class Constraints(Operating):
         table = self.table(change.table)
         if there := named(table.read, change.name):
             raise ValueError(f"table {table.name!r} has a constraint {there.name!r} already")
-        sql = f"CONSTRAINT {quoted(change.name)} {text_of(self.database, change.constraint)}"
-        read = definition(f"CREATE TABLE t (c, {sql})")
+        sql, read = constraint_sql(self.database, change)
         said = _checked(table, change, read)
         with self.undone_on_error(table.name, lambda: self._unfit(table, said, read)):
-            if said.kind == "check" and self.can(ALTERS_COLUMNS):
+            if said.kind == "check" and self.adds_check(table, said.expression(read.sql)):
                 self.alter(table, f"ADD {sql}")
             else:
                 with keys_matched(self.database, said.referred or table.name):
@@ -113,6 +114,16 @@ class Constraints(Operating):
             raise ValueError(f"table {change.table!r} has no index {change.name!r}; it has {sorted(there)}")
         with self.undone_on_error(change.table), keys_matched(self.database, change.table):
             self.database.execute_sql(f"DROP INDEX main.{quoted(change.name)}")
+
+
+def constraint_sql(database: Database, change: c.AddConstraint) -> tuple[str, Definition]:
+    """Return a constraint as SQL, and a table that has it, read.
+
+    Raises:
+        ValueError: it was not understood.
+    """
+    sql = f"CONSTRAINT {quoted(change.name)} {text_of(database, change.constraint)}"
+    return sql, definition(f"CREATE TABLE t (c, {sql})")
 
 
 def _on(said: Constraint, column: str) -> bool:

@@ -10,6 +10,7 @@ from ..sql_sqlite.tokens import quoted
 from . import changes as c
 from .findings import Code, Finding
 from .sqlite_adding import new_column
+from .sqlite_constraints import constraint_sql
 from .sqlite_edits import named
 from .sqlite_operating import ALTERS_COLUMNS, Operating
 from .sqlite_table import rows
@@ -133,8 +134,12 @@ def _drop_default(altering: Operating, change: c.DropColumnDefault) -> Said:
 
 
 def _add_constraint(altering: Operating, change: c.AddConstraint) -> Said:
-    check = str(getattr(change.constraint, "sql", change.constraint)).lstrip().upper().startswith("CHECK")
-    yield from _checked(altering, change) if check else _rewritten(altering, change)
+    _, read = constraint_sql(altering.database, change)
+    said = read.constraints[0]
+    if said.kind == "check" and altering.adds_check(altering.table(change.table), said.expression(read.sql)):
+        yield from _read(altering, change)
+    else:
+        yield from _rewritten(altering, change)
 
 
 def _add_unique(altering: Operating, change: c.AddUnique) -> Said:

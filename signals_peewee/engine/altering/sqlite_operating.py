@@ -17,6 +17,7 @@ from .sqlite_table import TableNow, names_followed, rows, table_now
 
 DROPS_COLUMNS = (3, 35)
 ALTERS_COLUMNS = (3, 53)
+TAKES_NULL = (3, 54)
 _REFUSED = re.compile(r"constraint failed|cannot store|Cannot add")
 
 
@@ -37,6 +38,12 @@ class Operating(Altering):
         """Tell whether the running SQLite is this new, and may show it."""
         ((version,),) = rows(self.database, "SELECT sqlite_version()")
         return self.native and tuple(map(int, version.split(".")[:2])) >= since
+
+    def adds_check(self, table: TableNow, expression: str) -> bool:
+        """Tell whether ADD CONSTRAINT takes a CHECK: SQLite 3.53 refuses one that is NULL for a row, 3.54 does not."""
+        if self.can(TAKES_NULL) or not self.can(ALTERS_COLUMNS):
+            return self.can(TAKES_NULL)
+        return not rows(self.database, f"SELECT 1 FROM main.{quoted(table.name)} WHERE ({expression}) IS NULL LIMIT 1")
 
     def table(self, name: str) -> TableNow:
         """Return the table of exactly this name.

@@ -1,0 +1,163 @@
+"""Do rows get their values once, in batches, whatever comes between?"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from peewee import SQL, IntegerField, SqliteDatabase, TextField
+from rebuild_kit import change, rows
+from runner_kit import PROCESSES
+
+from signals_peewee.engine.altering import AddColumn, Backfill, RenameColumn
+
+TABLES = {
+    "plain": "CREATE TABLE t (a INT, filled TEXT)",
+    "alias": "CREATE TABLE t (a INTEGER PRIMARY KEY, filled TEXT)",
+    "shadowed": "CREATE TABLE t (a INT, rowid TEXT, filled TEXT)",
+    "keyed": (
+        "CREATE TABLE t (a INT, b TEXT DEFAULT 'x' COLLATE NOCASE, filled TEXT, PRIMARY KEY (b DESC, a)) WITHOUT ROWID"
+    ),
+}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
+    """An empty file, in WAL mode as a service has it."""
+    database = SqliteDatabase(tmp_path / "fill.db", pragmas={"journal_mode": "wal"})
+    database.connect()
+    yield database
+    database.close()
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+@given(
+    filled=st.lists(st.booleans(), max_size=30), batch=st.integers(1, 7), value=st.sampled_from(["x", SQL("'x'"), None])
+)
+def test_only_rows_without_a_value_get_one(table: str, filled: list[bool], batch: int, value: Any) -> None:
+    database = SqliteDatabase(":memory:")
+    database.connect()
+    database.execute_sql(table)
+    for number, one in enumerate(filled):
+        database.execute_sql("INSERT INTO t (a, filled) VALUES (?, ?)", (number, "before" if one else None))
+    told: list[tuple[int, int | None]] = []
+    made = (lambda row: f"x{row['a']}"[:1]) if value is None else value
+    change(database, Backfill("t", "filled", made, batch_size=batch), atomic=False, tell=lambda *of: told.append(of))
+    assert [row[0] for row in rows(database, "SELECT filled FROM t ORDER BY a")] == [
+        "before" if one else "x" for one in filled
+    ]
+    missing = filled.count(False)
+    assert [done for done, _ in told] == [*range(batch, missing, batch), *([missing] if missing else [])]
+    assert {total for _, total in told} <= {missing}
+    database.close()
+
+
+def test_each_batch_is_a_transaction_unless_the_step_is_one(database: SqliteDatabase) -> None:
+    database.execute_sql("CREATE TABLE t (a INT)")
+    for _ in range(5):
+        database.execute_sql("INSERT INTO t VALUES (NULL)")
+    inside: list[bool] = []
+    told = {"tell": lambda *of: inside.append(database.connection().in_transaction)}
+    change(database, Backfill("t", "a", 1, batch_size=2), atomic=False, **told)
+    database.execute_sql("UPDATE t SET a = NULL")
+    change(database, Backfill("t", "a", 1, batch_size=2), atomic=True, **told)
+    assert inside == [False, False, False, True, True, True]
+
+
+def test_a_condition_says_which_rows(database: SqliteDatabase) -> None:
+    database.execute_sql("CREATE TABLE t (a INT)")
+    for number in range(6):
+        database.execute_sql("INSERT INTO t VALUES (?)", (number,))
+    change(database, Backfill("t", "a", SQL("a * ?", [10]), where=SQL("a > ?", [3]), batch_size=1))
+    assert rows(database, "SELECT a FROM t") == [(0,), (1,), (2,), (3,), (40,), (50,)]
+
+
+@pytest.mark.parametrize("value", [lambda row: None if row["b"] == 2 else 1, SQL("nullif(b, 2)"), None])
+def test_a_value_of_null_is_an_error_and_not_an_endless_loop(database: SqliteDatabase, value: Any) -> None:
+    database.execute_sql("CREATE TABLE t (a INT, b INT)")
+    database.execute_sql("INSERT INTO t (b) VALUES (1), (2), (3)")
+    with pytest.raises(ValueError, match=r"the value for t.a is NULL in the row where \(rowid\) is \([12],\)"):
+        change(database, Backfill("t", "a", value, batch_size=1), atomic=False)
+
+
+def test_an_error_of_the_function_is_the_error(database: SqliteDatabase) -> None:
+    database.execute_sql("CREATE TABLE t (a INT)")
+    database.execute_sql("INSERT INTO t VALUES (NULL)")
+    with pytest.raises(ZeroDivisionError):
+        change(database, Backfill("t", "a", lambda row: 1 // 0))
+
+
+def test_rows_that_nothing_tells_apart_and_batches_of_none_are_refused(database: SqliteDatabase) -> None:
+    database.execute_sql("CREATE TABLE t (rowid INT, oid INT, _rowid_ INT, a INT)")
+    with pytest.raises(ValueError, match="nothing tells the rows of 't' apart"):
+        change(database, Backfill("t", "a", 1))
+    with pytest.raises(ValueError, match="a batch has at least 1 row, not 0"):
+        change(database, Backfill("t", "a", 1, batch_size=0))
+
+
+def test_a_column_with_a_function_as_default_is_finished_by_a_second_run(database: SqliteDatabase) -> None:
+    database.execute_sql("CREATE TABLE t (a INTEGER PRIMARY KEY)")
+    for _ in range(12_000):
+        database.execute_sql("INSERT INTO t DEFAULT VALUES")
+    calls = iter(range(100_000))
+
+    def failing() -> int:
+        number = next(calls)
+        if number == 7_000:
+            raise ZeroDivisionError
+        return number
+
+    adding = AddColumn("t", "number", IntegerField(default=failing, unique=True))
+    with pytest.raises(ZeroDivisionError):
+        change(database, adding, atomic=False, native=False)
+    assert rows(database, "SELECT count(number), max(number) FROM t") == [(5_000, 4_999)]
+    change(database, adding, atomic=False, native=False)
+    assert rows(database, "SELECT count(number), count(DISTINCT number) FROM t") == [(12_000, 12_000)]
+    assert rows(database, "SELECT max(number) FROM t WHERE a <= 5000") == [(4_999,)]
+    assert rows(database, "SELECT \"notnull\" FROM pragma_table_info('t') WHERE name = 'number'") == [(1,)]
+    with pytest.raises(ValueError, match="has a column 'number' already"):
+        change(database, adding)
+    with pytest.raises(ValueError, match="has a column 'number' already"):
+        change(database, AddColumn("t", "number", TextField(default="constant")), atomic=False)
+
+
+def _filling(path: str, pipe: str) -> None:
+    database = SqliteDatabase(path)
+    database.connect()
+
+    def killed_in_the_second_batch(row: Any) -> str:
+        if row["a"] == 3_000:
+            Path(pipe).write_text("here")
+            signal.pause()
+        return f"first {row['a']}"
+
+    change(database, Backfill("t", "filled", killed_in_the_second_batch, batch_size=1_000), atomic=False)
+
+
+def test_after_kill_9_the_next_run_touches_no_row_that_has_a_value(database: SqliteDatabase, tmp_path: Path) -> None:
+    database.execute_sql("CREATE TABLE t (a INTEGER PRIMARY KEY, filled TEXT)")
+    for _ in range(4_000):
+        database.execute_sql("INSERT INTO t (filled) VALUES (NULL)")
+    os.mkfifo(tmp_path / "pipe")
+    process = PROCESSES.Process(target=_filling, args=(str(database.database), str(tmp_path / "pipe")))
+    process.start()
+    assert (tmp_path / "pipe").read_text() == "here"
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    assert rows(database, "SELECT count(filled) FROM t") == [(2_000,)]
+    change(database, Backfill("t", "filled", lambda row: f"second {row['a']}", batch_size=1_000), atomic=False)
+    assert rows(database, "SELECT count(*) FROM t WHERE filled = 'first ' || a AND a <= 2000") == [(2_000,)]
+    assert rows(database, "SELECT count(*) FROM t WHERE filled = 'second ' || a AND a > 2000") == [(2_000,)]
+
+
+def test_a_column_that_was_renamed_is_filled_under_its_new_name(database: SqliteDatabase) -> None:
+    database.execute_sql("CREATE TABLE t (a INT)")
+    database.execute_sql("INSERT INTO t VALUES (NULL)")
+    change(database, RenameColumn("t", "a", "b-2"), Backfill("t", "b-2", len))
+    assert rows(database, 'SELECT "b-2" FROM t') == [(1,)]
