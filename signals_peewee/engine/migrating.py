@@ -67,7 +67,7 @@ class Migrating(ABC):
 
     @abstractmethod
     def around_step(
-        self, *, atomic: bool, schema: str | None, wait: float, lock_timeout: float
+        self, *, atomic: bool, schema: str | None, wait: float, lock_timeout: float, foreign_keys: bool = False
     ) -> AbstractContextManager[Guard]:
         """Prepare the session for a step, restore it after, and yield what the step is to run inside.
 
@@ -76,6 +76,7 @@ class Migrating(ABC):
             schema: where unqualified names are to be looked for first.
             wait: seconds until SQLite's write lock must be had.
             lock_timeout: seconds until a statement of an atomic step must have its locks; 0 for no limit.
+            foreign_keys: SQLite keeps them on, and so cannot rebuild a table.
         """
 
     @abstractmethod

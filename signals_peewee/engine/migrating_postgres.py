@@ -92,7 +92,9 @@ class MigratingPostgres(Migrating):
                 raise
 
     @contextmanager
-    def around_step(self, *, atomic: bool, schema: str | None, wait: float, lock_timeout: float) -> Iterator[Guard]:
+    def around_step(
+        self, *, atomic: bool, schema: str | None, wait: float, lock_timeout: float, foreign_keys: bool = False
+    ) -> Iterator[Guard]:
         before = {name: self._one("SELECT current_setting(%s)", name) for name in _STEP_SETTINGS}
         path = self._path_from(schema, before["search_path"])
         try:

@@ -49,12 +49,14 @@ class MigratingSqlite(Migrating):
         """SQLite has none."""
 
     @contextmanager
-    def around_step(self, *, atomic: bool, schema: str | None, wait: float, lock_timeout: float) -> Iterator[Guard]:
+    def around_step(
+        self, *, atomic: bool, schema: str | None, wait: float, lock_timeout: float, foreign_keys: bool = False
+    ) -> Iterator[Guard]:
         # Inside a transaction SQLite ignores foreign_keys, and a rebuilt table would delete its children by cascade.
         before = {name: self._pragma(name) for name in ("busy_timeout", "foreign_keys")}
         self._pragma("busy_timeout", int(wait * 1000))
-        self._pragma("foreign_keys", 0)
-        checks = self._no_new_orphans if before["foreign_keys"] else nullcontext
+        self._pragma("foreign_keys", int(foreign_keys))
+        checks = self._no_new_orphans if before["foreign_keys"] and not foreign_keys else nullcontext
         try:
             yield (lambda: self._transaction(checks)) if atomic else checks
         finally:

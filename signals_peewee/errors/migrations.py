@@ -186,6 +186,44 @@ class StepFailed(MigrationError):
         super().__init__(f"step {step} failed in {direction}() at {where}: {problem}{sql}; {undone}; {next_action}")
 
 
+class StepRefused(StepFailed):
+    """A step that was about to do what it has not accepted by name (`lint="error"`), and was stopped before.
+
+    Attributes:
+        findings: what it was about to do; each has a `name` to accept it by, and a `message`.
+    """
+
+    findings: tuple[Any, ...] = ()
+
+
+class OperationRefused(MigrationError, ValueError):
+    """An operation of a step that does not fit what is there; it changed nothing.
+
+    Attributes:
+        operation: the name of the migrator's method.
+        subject: what it is about: "books", "books.pages".
+    """
+
+    def __init__(self, operation: str, subject: str, problem: str) -> None:
+        self.operation = operation
+        self.subject = subject
+        super().__init__(f"{operation} {subject}: {problem}")
+
+
+class NothingChanged(MigrationError):
+    """An operation that ran without an error, and whose effect is not there.
+
+    Attributes:
+        operation: the name of the migrator's method.
+        subject: what it is about: "books", "books.pages".
+    """
+
+    def __init__(self, operation: str, subject: str, problem: str) -> None:
+        self.operation = operation
+        self.subject = subject
+        super().__init__(f"{operation} {subject}: it changed nothing: {problem}")
+
+
 class TransactionEnded(StepFailed):
     """An atomic step ended the transaction it was given, so it could not be recorded together with its change."""
 

@@ -144,6 +144,7 @@ class Attempt:
             schema=self._schema,
             wait=self._limits.lock_wait,
             lock_timeout=self._limits.lock_timeout,
+            foreign_keys=job.step.outline.foreign_keys,
         )
 
     def _is_next(self, job: Job, tail: Tail) -> bool:

@@ -21,7 +21,9 @@ class Comparison:
     """Scripts beside history. Rows of sources that this runner was not given are nobody's business here.
 
     Attributes:
-        rows: the history of these sources in the order of application.
+        rows: the history of these sources in the order of application, without the rows of steps that are to be tried
+            again.
+        retries: those rows.
         pending: scripts that were never begun, by source.
         late: the pending ones with a lower number than an applied one of their source.
         edited: rows whose script has another text now.
@@ -33,19 +35,21 @@ class Comparison:
     def __init__(self, catalog: Catalog, rows: Sequence[Row]) -> None:
         self.catalog = catalog
         self._numbers: dict[str, int] = {}
-        self.rows = [row for row in rows if row.source in catalog.by_source]
+        ours = [row for row in rows if row.source in catalog.by_source]
+        self.rows = [row for row in ours if row.state != "retry"]
+        self.retries = [row for row in ours if row.state == "retry"]
         recorded = {row.id: row for row in self.rows}
         self.pending = {name: [s for s in of if s.id not in recorded] for name, of in catalog.by_source.items()}
         self.late = [script for of in self.pending.values() for script in of if script.number < self._highest(script)]
-        self.unfinished = [row for row in self.rows if row.state != "done"]
+        self.unfinished = [row for row in self.rows if row.state in ("running", "reverting")]
         self.edited = [row for name, row in recorded.items() if _differs(row, catalog.by_id.get(name))]
-        gone = [row for name, row in recorded.items() if name not in catalog.by_id]
+        gone = [row for row in (*self.rows, *self.retries) if row.id not in catalog.by_id]
         self.ahead = [row for row in gone if number_of(row) > catalog.by_source[row.source][-1].number]
         self.missing = [row for row in gone if row not in self.ahead]
 
     def recorded_contexts(self) -> dict[str, str]:
         """Return what each source's last row says of its context; a source without rows is not in it."""
-        return {row.source: row.context for row in self.rows}
+        return {row.source: row.context for row in (*self.retries, *self.rows)}
 
     def check_contexts(self, contexts: Mapping[str, Context]) -> None:
         """Refuse to go on with another context than the applied steps were given.
@@ -161,7 +165,7 @@ class Comparison:
 
 
 def _differs(row: Row, script: Script | None) -> bool:
-    return script is not None and row.state == "done" and not script.agrees_with(row.checksum)
+    return script is not None and row.state in ("done", "retry-down") and not script.agrees_with(row.checksum)
 
 
 def _others(rows: Sequence[Row]) -> str:

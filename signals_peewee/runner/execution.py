@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 from ..engine.migrating import Migrating
 from ..engine.waiting import pauses
 from ..errors import LockTimeout, MigrationError
 from .attempt import Attempt, Job, Limits
-from .events import Kind, Observer, StepEvent, tell
+from .events import Teller
 from .failure import Busy
+from .hands import Hands
 from .history import History, Row, State, now, tail_of
-from .migrator import StepMigrator
-from .scripts import Functions, Script
+from .scripts import Function, Functions, Script
+
+Equip = Callable[[Script, Teller, bool], Hands]
+"""Gives a step what it works with; the flag says that it was begun before."""
 
 
 class Execution:
@@ -24,7 +27,7 @@ class Execution:
         rows: the history as it was read with the lock held; the run keeps it up to date.
         attempt: tries a step once.
         limits: how long it may wait.
-        observer: hears of every step.
+        equip: gives a step what it works with.
     """
 
     def __init__(
@@ -35,16 +38,16 @@ class Execution:
         *,
         attempt: Attempt,
         limits: Limits,
-        observer: Observer | None,
+        equip: Equip,
     ) -> None:
         self._migrating = migrating
         self._history = history
         self._rows = rows
         self._attempt = attempt
         self._limits = limits
-        self._observer = observer
+        self._equip = equip
 
-    def up(self, step: Script, functions: Functions, migrator: StepMigrator, context: str) -> bool:
+    def up(self, step: Script, functions: Functions, teller: Teller, context: str) -> bool:
         """Apply a step; return False, with nothing done, where somebody else has written to the history since.
 
         Raises:
@@ -52,69 +55,81 @@ class Execution:
             LockTimeout: what the step needs was not free.
         """
         history, row = self._history, row_for(step, context, self._rows, state="running")
+        begun_before = next((each for each in self._rows if each.id == step.id), None)
+        hands = self._equip(step, teller, begun_before is not None)
+
+        def begin() -> None:
+            if begun_before is not None:
+                history.remove(begun_before)
+            history.add(row._replace(applied_at=now()))
+
         job = Job(
             step,
             "up",
-            change=lambda: functions.up(migrator, self._migrating.database),
-            begin=lambda: history.add(row._replace(applied_at=now())),
+            change=self._change(functions.up, hands),
+            begin=begin,
             finish=lambda seconds: history.update(row, state="done", seconds=seconds),
             begun="running",
             done="done",
         )
-        applied = self._run(job)
+        applied = self._run(job, teller)
         if applied:
+            if begun_before is not None:
+                self._rows.remove(begun_before)
             self._rows.append(row._replace(state="done"))
+            hands.finished()
         return applied
 
-    def down(self, step: Script, functions: Functions, migrator: StepMigrator, row: Row) -> bool:
+    def down(self, step: Script, functions: Functions, teller: Teller, row: Row) -> bool:
         """Revert a step; return False, with nothing done, where somebody else has written to the history since.
 
         Raises:
             StepFailed: the step raised an error, or ended the transaction it was given.
             LockTimeout: what the step needs was not free.
         """
-        history, down = self._history, functions.down
-        assert down is not None
+        history = self._history
+        assert functions.down is not None
         job = Job(
             step,
             "down",
-            change=lambda: down(migrator, self._migrating.database),
+            change=self._change(functions.down, self._equip(step, teller, row.state == "retry-down")),
             begin=lambda: history.update(row, state="reverting"),
             finish=lambda _: history.remove(row),
             begun="reverting",
             done=None,
         )
-        reverted = self._run(job)
+        reverted = self._run(job, teller)
         if reverted:
             self._rows.remove(row)
         return reverted
 
-    def _run(self, job: Job) -> bool:
-        started, number = time.monotonic(), 1
+    def _change(self, function: Function, hands: Hands) -> Callable[[], object]:
+        def change() -> object:
+            with hands.operator.listening():
+                return function(hands.migrator, self._migrating.database)
+
+        return change
+
+    def _run(self, job: Job, teller: Teller) -> bool:
         tries = pauses(self._limits.lock_wait)
         attempt = self._attempt.atomic if job.step.outline.atomic else self._attempt.open
-
-        def event(kind: Kind, error: BaseException | None = None) -> None:
-            seconds = time.monotonic() - started
-            tell(self._observer, StepEvent(kind, job.step.id, job.direction, number, seconds, error))
-
-        event("started")
+        teller("started")
         while True:
             try:
                 done = attempt(job, tail_of(self._rows))
             except Busy as busy:  # noqa: PERF203
                 if next(tries, None) is None:
-                    event("failed", busy.error)
+                    teller("failed", error=busy.error)
                     what = f"what step {job.step.id} changes"
                     raise LockTimeout(what, self._limits.lock_wait, self._migrating.blockers()) from busy.error
-                event("retrying", busy.error)
-                number += 1
+                teller("retrying", error=busy.error)
+                teller.attempt += 1
             except MigrationError as error:
-                event("failed", error)
+                teller("failed", error=error)
                 raise
             else:
                 if done:
-                    event("applied" if job.direction == "up" else "reverted")
+                    teller("applied" if job.direction == "up" else "reverted")
                 return done
 
 

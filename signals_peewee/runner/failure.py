@@ -9,7 +9,8 @@ from peewee import PeeweeException
 
 from ..engine.base import Engine
 from ..engine.migrating import TransactionState
-from ..errors import DatabaseUnavailable, StepFailed, TransactionEnded
+from ..errors import DatabaseUnavailable, StepFailed, StepRefused, TransactionEnded
+from .lint import Unaccepted
 from .scripts import Script, line_in
 from .statements import Failures
 
@@ -59,8 +60,9 @@ def failure_of(
     """
     cause = _cause(error, failures)
     ended = (left == "something" and step.outline.atomic) or (isinstance(error, Ended) and error.state != "aborted")
-    kind = TransactionEnded if ended else StepFailed
-    return kind(
+    refused = isinstance(error, Unaccepted) and not ended
+    kind = TransactionEnded if ended else StepRefused if refused else StepFailed
+    failure = kind(
         step.id,
         _problem(error, cause),
         direction=direction,
@@ -70,6 +72,9 @@ def failure_of(
         rolled_back=left == "nothing",
         next_action=_next(step, left, outside=cause is not None and _is_outside(cause, engine)),
     )
+    if isinstance(failure, StepRefused) and isinstance(error, Unaccepted):
+        failure.findings = error.findings
+    return failure
 
 
 def _cause(error: BaseException, failures: Failures) -> BaseException | None:

@@ -14,7 +14,7 @@ from ..engine.migrating import Migrating
 from .frozen import base_for
 from .scripts import Script
 
-State = Literal["running", "reverting", "done"]
+State = Literal["running", "reverting", "done", "retry", "retry-down"]
 STATES: frozenset[str] = frozenset(get_args(State))
 Tail = tuple[int, str, str, str] | None
 
@@ -28,7 +28,8 @@ class Row(NamedTuple):
         name: its name there.
         checksum: of its text when it was applied; "" where it had none.
         description: its docstring then.
-        state: "done"; "running" or "reverting" where it was begun and not finished.
+        state: "done"; "running" or "reverting" where it was begun and not finished; "retry" where it was begun, and is
+            to be applied again; "retry-down" where it was begun to be reverted, and still counts as applied.
         context: the description of its source's context, as JSON.
         applied_at: when it was begun, as the column holds it; `History.instant` makes a time of it.
         seconds: how long it took.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import InvalidOption
-from .outline import Outline, is_step_id
+from .outline import Outline, is_finding, is_step_id
 from .scripts import Function, Functions, Script, normalised
 from .sources import checked_name, in_order
 
@@ -23,12 +23,16 @@ class InlineStep:
         down: its reverse, or None.
         atomic: run it in one transaction.
         depends_on: "source:name" of steps of other sources that come before it.
+        foreign_keys: on SQLite, keep foreign keys on while it runs.
+        accept: the names of the findings that it accepts: "drop:books.pages".
     """
 
     up: Function
     down: Function | None = None
     atomic: bool = True
     depends_on: Sequence[str] = ()
+    foreign_keys: bool = False
+    accept: Sequence[str] = ()
 
 
 class InlineSource:
@@ -64,7 +68,14 @@ class InlineScript(Script):
         """Return what the InlineStep says."""
         step = self.step
         description = inspect.getdoc(step.up) if inspect.isroutine(step.up) else None
-        return Outline(description or "", step.atomic, tuple(step.depends_on), step.down is not None)
+        return Outline(
+            description or "",
+            step.atomic,
+            tuple(step.depends_on),
+            step.down is not None,
+            step.foreign_keys,
+            tuple(step.accept),
+        )
 
     def read_checksum(self) -> str:
         """Return the hash of the functions' text; "" where Python cannot show it, in a program without sources."""
@@ -85,3 +96,5 @@ def _check(step: InlineStep) -> None:
         raise InvalidOption("steps", step, "functions of (migrator, db), or InlineSteps of such")
     if isinstance(step.depends_on, str) or not all(is_step_id(item) for item in step.depends_on):
         raise InvalidOption("depends_on", step.depends_on, 'a list of "source:name"')
+    if isinstance(step.accept, str) or not all(is_finding(item) for item in step.accept):
+        raise InvalidOption("accept", step.accept, 'a list of the names of findings, such as "drop:books.pages"')

@@ -7,19 +7,21 @@ from typing import Literal, NamedTuple
 
 from ..errors import InvalidOption
 from .attempt import Limits
+from .lint import LintMode
 
 OutOfOrder = Literal["error", "warn", "allow"]
 OnAhead = Literal["warn", "error"]
 
 
 class Policies(NamedTuple):
-    """What to do where scripts and history differ in a way that may be meant."""
+    """What to do where scripts and history differ, or a step does what may not be meant."""
 
     out_of_order: OutOfOrder
     on_ahead: OnAhead
+    lint: LintMode
 
 
-def checked_policies(out_of_order: OutOfOrder, on_ahead: OnAhead) -> Policies:
+def checked_policies(out_of_order: OutOfOrder, on_ahead: OnAhead, lint: LintMode) -> Policies:
     """Return the policies.
 
     Raises:
@@ -27,7 +29,8 @@ def checked_policies(out_of_order: OutOfOrder, on_ahead: OnAhead) -> Policies:
     """
     check("out_of_order", out_of_order, out_of_order in ("error", "warn", "allow"), "'error', 'warn' or 'allow'")
     check("on_ahead", on_ahead, on_ahead in ("warn", "error"), "'warn' or 'error'")
-    return Policies(out_of_order, on_ahead)
+    check("lint", lint, lint in ("warn", "error", "off"), "'warn', 'error' or 'off'")
+    return Policies(out_of_order, on_ahead, lint)
 
 
 def checked_limits(lock_wait: float, lock_timeout: float) -> Limits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,16 +20,20 @@ class Outline:
         atomic: it is one transaction.
         depends_on: "source:name" of steps of other sources that come before it.
         reversible: it has a `down`.
+        foreign_keys: on SQLite, foreign keys stay on while it runs.
+        accept: the names of the findings that it accepts: "drop:books.pages".
     """
 
     description: str = ""
     atomic: bool = True
     depends_on: tuple[str, ...] = ()
     reversible: bool = False
+    foreign_keys: bool = False
+    accept: tuple[str, ...] = ()
 
 
 def outline_of(text: str, *, step: str, path: str) -> Outline:
-    """Read a script's docstring, `atomic`, `depends_on` and which of `up` and `down` it has.
+    """Read a script's docstring, which of `up` and `down` it has, and what it says of itself in words written out.
 
     Raises:
         InvalidScript: it does not parse, has no `up`, or computes what must be written out.
@@ -44,25 +48,57 @@ def outline_of(text: str, *, step: str, path: str) -> Outline:
     names = dict(_bindings(tree.body))
     if "up" not in names:
         raise InvalidScript(step, path, None, "it has no up(migrator, db); write one")
-    atomic = _literal(names.get("atomic"), True, step, path)
-    if not isinstance(atomic, bool):
-        raise InvalidScript(
-            step, path, getattr(names["atomic"], "lineno", None), "atomic must be True or False, written out"
-        )
+    words = _Words(names, step, path)
     return Outline(
         description=ast.get_docstring(tree) or "",
-        atomic=atomic,
-        depends_on=_dependencies(names, step, path),
+        atomic=words.flag("atomic", True),
+        depends_on=words.texts("depends_on", is_step_id, '"source:name"'),
         reversible="down" in names,
+        foreign_keys=words.flag("foreign_keys", False),
+        accept=words.texts("accept", is_finding, 'the names of findings, such as "drop:books.pages"'),
     )
 
 
-def _dependencies(names: dict[str, Any], step: str, path: str) -> tuple[str, ...]:
-    written = _literal(names.get("depends_on"), [], step, path)
-    if not (isinstance(written, (list, tuple)) and all(is_step_id(item) for item in written)):
-        line = names["depends_on"].lineno
-        raise InvalidScript(step, path, line, 'depends_on must be a list of "source:name", written out')
-    return tuple(written)
+class _Words:
+    """What a script says of itself, written out at its top level."""
+
+    def __init__(self, names: dict[str, Any], step: str, path: str) -> None:
+        self._names = names
+        self._step = step
+        self._path = path
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self._literal(name, default)
+        if not isinstance(value, bool):
+            raise self._invalid(name, "True or False")
+        return value
+
+    def texts(self, name: str, fits: Callable[[object], bool], expected: str) -> tuple[str, ...]:
+        value = self._literal(name, ())
+        if not (isinstance(value, (list, tuple)) and all(fits(item) for item in value)):
+            raise self._invalid(name, f"a list of {expected}")
+        return tuple(value)
+
+    def _literal(self, name: str, default: Any) -> Any:
+        # A function that happens to be called `accept` says nothing of the step.
+        node = self._names.get(name)
+        if node is None or isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+            return default
+        try:
+            return ast.literal_eval(node)
+        except ValueError:
+            line = getattr(node, "lineno", None)
+            problem = f"{name} is read without executing the script, so it must be written out"
+            raise InvalidScript(self._step, self._path, line, problem) from None
+
+    def _invalid(self, name: str, expected: str) -> InvalidScript:
+        line = getattr(self._names[name], "lineno", None)
+        return InvalidScript(self._step, self._path, line, f"{name} must be {expected}, written out")
+
+
+def is_finding(item: object) -> bool:
+    """Tell whether `item` has the form of a finding's name."""
+    return isinstance(item, str) and re.fullmatch(r"[a-z-]+:.+", item, re.DOTALL) is not None
 
 
 def is_step_id(item: object) -> bool:
@@ -84,14 +120,3 @@ def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
         else:
             for block in ("body", "orelse", "finalbody"):
                 yield from _bindings(getattr(node, block, []))
-
-
-def _literal(node: ast.AST | None, default: Any, step: str, path: str) -> Any:
-    if node is None:
-        return default
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        line = getattr(node, "lineno", None)
-        problem = "atomic and depends_on are read without executing the script, so they must be written out"
-        raise InvalidScript(step, path, line, problem) from None

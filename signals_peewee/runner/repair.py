@@ -50,15 +50,19 @@ def _forget(history: History, comparison: Comparison, row: Row) -> None:
 
 
 def _settle(history: History, row: Row, action: Action) -> None:
-    """A step that was to be applied and is to run again was never applied; one that was to be reverted still is."""
+    """What is to run again is pending, or applied where it was to be reverted; what it has done already is skipped."""
     if row.state == "done":
         raise InvalidOption("action", action, f"'accept' or 'forget', because {row.id} is finished")
-    if (row.state == "running") == (action == "done"):
+    applying = row.state in ("running", "retry")
+    if action == "retry":
+        history.update(row, state="retry" if applying else "retry-down")
+    elif applying:
         history.update(row, state="done")
     else:
         history.remove(row)
 
 
 def _row(comparison: Comparison, asked: str) -> Row:
-    step = identified(asked, ids(comparison.rows))
-    return next(row for row in comparison.rows if row.id == step)
+    rows = [*comparison.rows, *comparison.retries]
+    step = identified(asked, ids(rows))
+    return next(row for row in rows if row.id == step)

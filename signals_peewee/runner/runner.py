@@ -13,6 +13,7 @@ from .comparison import Comparison
 from .context import contexts_of
 from .events import Observer
 from .history import History, Row
+from .lint import LintMode
 from .options import OnAhead, OutOfOrder, check, checked_limits, checked_policies, checked_table
 from .plan import Plan, plan_of
 from .repair import ACTIONS, Action, repair
@@ -39,7 +40,11 @@ class MigrationRunner:
         out_of_order: what to do where a step is pending although a later one of its source was applied.
         on_ahead: what to do where newer code has changed the database and nothing is pending; where something is
             pending it is always an error.
-        on_event: is called with a StepEvent before and after each step, outside its transaction.
+        lint: what to do about an operation that may not be meant (a drop, a rename, a rewrite of a whole table, …) and
+            that its step does not accept by name: "warn" logs and tells it, "error" refuses the step before the
+            operation runs, "off" does not look.
+        on_event: is called with a StepEvent before and after each step, outside its transaction, and while it is at
+            work with what its operations find, skip, and how far they have come.
         context: for each source, by its name, what its steps find in `migrator.context`: plain data and Model classes.
 
     Raises:
@@ -57,6 +62,7 @@ class MigrationRunner:
         lock_timeout: float = 2.0,
         out_of_order: OutOfOrder = "error",
         on_ahead: OnAhead = "warn",
+        lint: LintMode = "warn",
         on_event: Observer | None = None,
         context: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
@@ -69,7 +75,7 @@ class MigrationRunner:
             schema,
             contexts_of([source.name for source in self._sources], context),
             checked_limits(lock_wait, lock_timeout),
-            checked_policies(out_of_order, on_ahead),
+            checked_policies(out_of_order, on_ahead, lint),
             on_event,
         )
         self._session = Session(migrating, self._setup.history, table=history_table, schema=schema, wait=lock_wait)

@@ -82,8 +82,8 @@ def status_of(comparison: Comparison, history: History) -> Status:
 
 
 def _recorded(comparison: Comparison, row: Row, applied_at: datetime) -> StepStatus:
-    state: StepState = "applied" if row.state == "done" else row.state
+    state: StepState = row.state if row.state in ("running", "reverting") else "applied"
     for name, rows in (("edited", comparison.edited), ("missing", comparison.missing), ("ahead", comparison.ahead)):
-        if rows and row in rows and row.state == "done":
+        if rows and row in rows and state == "applied":
             state = name  # type: ignore[assignment]
     return StepStatus(row.source, row.name, state, row.description, row.position, applied_at, row.seconds)

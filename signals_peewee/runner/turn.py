@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..engine.migrating import Held, Migrating
 from .attempt import Attempt, Limits
 from .comparison import Comparison
 from .context import Context
-from .events import Observer, StepEvent, tell
+from .events import Observer, StepEvent, Teller, tell
 from .execution import Execution, row_for
+from .hands import Hands, hands_for
 from .history import History, Row, tail_of
-from .migrator import StepMigrator, migrator_for
+from .operating import Trace
 from .options import Policies
 from .scripts import Functions, Script
 
@@ -30,6 +31,8 @@ class Setup(NamedTuple):
     limits: Limits
     policies: Policies
     observer: Observer | None
+    trace: Callable[[str], Trace] | None = None
+    """Gives, for a step by its "source:name", what is given its statements."""
 
 
 class Turn:
@@ -50,9 +53,8 @@ class Turn:
         self._stepwise = stepwise
         attempt = Attempt(setup.migrating, setup.history, schema=setup.schema, limits=setup.limits, held=held)
         self._execution = Execution(
-            setup.migrating, setup.history, rows, attempt=attempt, limits=setup.limits, observer=setup.observer
+            setup.migrating, setup.history, rows, attempt=attempt, limits=setup.limits, equip=self._equipped
         )
-        self._migrators: dict[str, StepMigrator] = {}
 
     def apply(self, steps: Sequence[Script], loaded: Mapping[str, Functions], done: list[str]) -> bool:
         """Apply steps and add them to `done`; return False where somebody came in between."""
@@ -63,7 +65,7 @@ class Turn:
                 _LOG.warning("%s is applied after steps of its source with higher numbers", step.id)
             functions = loaded.get(step.id) or step.load()
             context = self._setup.contexts[step.source].recorded
-            if not self._execution.up(step, functions, self._migrator(step), context):
+            if not self._execution.up(step, functions, Teller(self._setup.observer, step.id, "up"), context):
                 return False
             done.append(step.id)
         return True
@@ -75,7 +77,7 @@ class Turn:
             row = rows.get(step.id)
             if row is None:  # done, or reverted by another run meanwhile
                 continue
-            if not self._execution.down(step, loaded[step.id], self._migrator(step), row):
+            if not self._execution.down(step, loaded[step.id], Teller(self._setup.observer, step.id, "down"), row):
                 return False
             done.append(step.id)
         return True
@@ -86,6 +88,8 @@ class Turn:
         with self._setup.migrating.engine.write():
             if history.tail() != tail:
                 return False
+            for row in [row for row in self._rows if row.id in {step.id for step in steps}]:  # to be tried again
+                history.remove(row)
             for step in steps:
                 row = row_for(step, self._setup.contexts[step.source].recorded, self._rows, state="done")
                 history.add(row)
@@ -95,9 +99,16 @@ class Turn:
             done.append(step.id)
         return True
 
-    def _migrator(self, step: Script) -> StepMigrator:
-        """Return what the steps of this one's source hold in their hands, one for the run."""
-        if step.source not in self._migrators:
-            setup = self._setup
-            self._migrators[step.source] = migrator_for(setup.migrating, setup.schema, setup.contexts[step.source])
-        return self._migrators[step.source]
+    def _equipped(self, step: Script, teller: Teller, retry: bool) -> Hands:
+        setup = self._setup
+        return hands_for(
+            step,
+            teller,
+            migrating=setup.migrating,
+            schema=setup.schema,
+            limits=setup.limits,
+            context=setup.contexts[step.source],
+            lint=setup.policies.lint,
+            retry=retry,
+            trace=setup.trace(step.id) if setup.trace else None,
+        )

@@ -25,6 +25,7 @@ from .changes import (
     RenameTable,
     RunSql,
 )
+from .destructive import findings_of_sql
 from .findings import Code, Finding
 
 __all__ = [
@@ -53,4 +54,5 @@ __all__ = [
     "RenameTable",
     "RunSql",
     "altering_for",
+    "findings_of_sql",
 ]

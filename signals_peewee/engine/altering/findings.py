@@ -9,6 +9,7 @@ Code = Literal[
     "drop",  # a table, column, index or constraint goes, with what is in it
     "cascade",  # and what depends on it goes along
     "rename",  # code that runs now does not find it any more
+    "delete",  # every row of a table goes
     "rewrite",  # every row is written again while others wait
     "update",  # every row is changed in one transaction
     "blocking-index",  # writers wait while an index is built

@@ -1,0 +1,139 @@
+"""How is one operation of a step carried out, so that it does what it says or is an error?"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..engine.altering import Altering, Change, RunSql, findings_of_sql
+from ..errors import NothingChanged
+from .effects import Look, check_before, is_moot, is_there, is_visible, operation_of, shape_of
+from .events import Teller
+from .lint import Lint, Unaccepted
+
+Trace = Callable[[str, Any], None]
+"""Is given the statements of a step, with their parameters."""
+
+_READS = re.compile(r"\s*(SELECT|WITH|SHOW|EXPLAIN|PRAGMA(?![^=]*=))\b", re.IGNORECASE)
+
+
+class Operator:
+    """Carries out the operations of one step.
+
+    Args:
+        altering: what the database does for it.
+        teller: hears of what is skipped.
+        lint: hears of what somebody may not have meant.
+        schema: where the step's tables are.
+        retry: the step was begun before, so that a part of it may be there already.
+        trace: is given what the step executes, without what its operations only read.
+
+    Attributes:
+        working: an operation is being carried out, as against SQL of the step's own.
+    """
+
+    def __init__(
+        self,
+        altering: Altering,
+        teller: Teller,
+        lint: Lint,
+        *,
+        schema: str | None,
+        retry: bool,
+        trace: Trace | None = None,
+    ) -> None:
+        self._altering = altering
+        self._teller = teller
+        self._lint = lint
+        self._look = Look(altering.inspector, schema)
+        self._retry = retry
+        self._trace = trace
+        self._thread = threading.get_ident()
+        self._refused: Unaccepted | None = None
+        self.working = False
+
+    def run(self, change: Change, *, safe: bool = False) -> None:
+        """Carry a change out.
+
+        Args:
+            change: what to do.
+            safe: where its effect is there already, there is nothing to do.
+
+        Raises:
+            OperationRefused: it does not fit what is there.
+            NothingChanged: it ran, and its effect is not there.
+            ValueError: the database cannot do it.
+        """
+        with self._at_work():
+            lenient = safe or self._retry
+            if lenient and (is_there(change, self._look) or (self._retry and is_moot(change, self._look))):
+                self._skip(change)
+                return
+            check_before(change, self._look, lenient)
+            if self._lint.looks:
+                self._lint.hear(self._findings(change))
+            before = shape_of(change, self._look)
+            self._altering.apply(change)
+            self._check_effect(change, before, lenient)
+
+    def execute_script(self, sql: str) -> None:
+        """Execute several statements without ending the transaction."""
+        with self._at_work():
+            if self._lint.looks:
+                self._lint.hear(findings_of_sql(sql))
+            self._altering.migrating.execute_script(sql)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear what the step executes by itself, which cannot be stopped before but can be rolled back after."""
+        hooks = self._altering.database.query_hooks
+        self._refused = None
+        hooks.append(self._heard)
+        try:
+            yield
+        finally:
+            hooks.remove(self._heard)
+        if self._refused is not None:  # the step caught it, and went on
+            raise self._refused
+
+    def _heard(self, event: Any) -> None:
+        if event.exception is not None or threading.get_ident() != self._thread:
+            return
+        if self._trace and not (self.working and _READS.match(event.sql)):
+            self._trace(event.sql, event.params)
+        if self.working:
+            return
+        if self._lint.looks and (findings := findings_of_sql(str(event.sql))):
+            try:
+                self._lint.hear(findings, before=self._altering.conduct.atomic)
+            except Unaccepted as error:
+                self._refused = error
+                raise
+
+    def _findings(self, change: Change) -> Any:
+        return findings_of_sql(change.sql) if isinstance(change, RunSql) else self._altering.findings(change)
+
+    def _check_effect(self, change: Change, before: object, lenient: bool) -> None:
+        if before is not None and shape_of(change, self._look) == before:
+            if not lenient:
+                problem = "what it asks for was there already; say safe=True where that may be so"
+                raise NothingChanged(operation_of(change), change.subject, problem)
+            self._skip(change)
+        elif before is None and is_visible(change) and not is_there(change, self._look):
+            raise NothingChanged(
+                operation_of(change), change.subject, "its effect is not in the catalog of the database"
+            )
+
+    def _skip(self, change: Change) -> None:
+        self._teller("skipped", message=f"{operation_of(change)} {change.subject} was skipped: its effect is there")
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        within, self.working = self.working, True
+        try:
+            yield
+        finally:
+            self.working = within

@@ -1,0 +1,339 @@
+"""Does every operation of a step do what it says, or say what is wrong?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import playhouse.migrate
+import pytest
+from peewee import (
+    SQL,
+    BigIntegerField,
+    Check,
+    Database,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+    Value,
+)
+from playhouse.migrate import Operation
+from runner_kit import columns, tables
+
+from signals_peewee.engine.introspection import Table, inspector_for
+from signals_peewee.errors import OperationRefused, StepFailed
+from signals_peewee.runner import InlineSource, InlineStep, MigrationRunner, StepEvent
+
+Change = Callable[[Any], Any]
+
+
+@pytest.fixture
+def shelf(database: Database) -> Database:
+    """Two tables with rows."""
+
+    def start(migrator: Any, db: Database) -> None:
+        class Author(migrator.Model):  # type: ignore[misc]
+            name = TextField()
+
+            class Meta:
+                table_name = "authors"
+
+        class Book(migrator.Model):  # type: ignore[misc]
+            title = TextField(null=True)
+            pages = IntegerField(constraints=[SQL("DEFAULT 1")])
+            author = ForeignKeyField(Author, null=True)
+
+            class Meta:
+                table_name = "books"
+
+        Author.create_table(safe=False)
+        Book.create_table(safe=False)
+        Author.insert(name="a").execute()
+        Book.insert_many([{"title": "one", "author": 1}, {"title": "two", "author": 1}]).execute()
+
+    MigrationRunner(database, InlineSource("shelf", [start])).up()
+    return database
+
+
+def run(database: Database, *changes: Change, **options: Any) -> list[StepEvent]:
+    """Run operations in a step of their own, and return what an observer heard of them."""
+    heard: list[StepEvent] = []
+
+    def step(migrator: Any, db: Database) -> None:
+        migrator.migrate(*(change(migrator) for change in changes))
+
+    atomic = options.pop("atomic", True)
+    source = InlineSource(f"step{len(rows(database, 'migration_history'))}", [InlineStep(step, atomic=atomic)])
+    MigrationRunner(database, source, on_event=heard.append, **options).up()
+    return heard
+
+
+def refused(database: Database, change: Change) -> str:
+    """Run an operation that does not fit, and return what was said of it."""
+    before = [inspector_for(database).table(name) for name in inspector_for(database).tables()]
+    with pytest.raises(StepFailed) as caught:
+        run(database, change)
+    assert isinstance(caught.value.__cause__, (OperationRefused, ValueError))
+    assert caught.value.rolled_back
+    assert [inspector_for(database).table(name) for name in inspector_for(database).tables()] == before
+    return str(caught.value.__cause__)
+
+
+def table(database: Database, name: str = "books") -> Table:
+    found = inspector_for(database).table(name)
+    assert found is not None
+    return found
+
+
+def rows(database: Database, name: str) -> list[Any]:
+    found: list[Any] = database.execute_sql(f'SELECT * FROM "{name}" ORDER BY 1').fetchall()
+    return found
+
+
+# What playhouse has
+
+
+def test_an_operation_is_one_of_playhouses_and_runs_by_either_hand(shelf: Database) -> None:
+    def step(migrator: Any, db: Database) -> None:
+        operation = migrator.rename_column("books", "title", "name")
+        assert isinstance(operation, Operation)
+        assert columns(db, "books") == ["id", "title", "pages", "author_id"]
+        operation.run()
+        playhouse.migrate.migrate(migrator.rename_table("books", "volumes"))
+        migrator.migrate(
+            migrator.rename_column("volumes", "name", "called"), migrator.drop_index("volumes", "books_author_id")
+        )
+
+    MigrationRunner(shelf, InlineSource("step", [step])).up()
+    assert columns(shelf, "volumes") == ["id", "called", "pages", "author_id"]
+    assert table(shelf, "volumes").indexes == ()
+
+
+def test_columns_come_and_go(shelf: Database) -> None:
+    run(
+        shelf,
+        lambda m: m.add_column("books", "note", TextField(null=True)),
+        lambda m: m.add_column("books", "isbn", TextField(default="none", index=True)),
+        lambda m: m.add_column("books", "shop_id", ForeignKeyField(*author(), null=True, field=author()[0].id)),
+        lambda m: m.drop_column("books", "note"),
+    )
+    assert columns(shelf, "books") == ["id", "title", "pages", "author_id", "isbn", "shop_id"]
+    assert table(shelf).index("books_isbn") is not None
+    assert table(shelf).index("books_shop_id") is not None
+    assert [key.table for key in table(shelf).foreign_keys if key.columns == ("shop_id",)] == ["authors"]
+    assert [row[4] for row in rows(shelf, "books")] == ["none", "none"]
+
+
+def author() -> list[Any]:
+    class Author(Model):
+        class Meta:
+            table_name = "authors"
+
+    return [Author]
+
+
+def test_defaults_and_nullability_change_and_change_back(shelf: Database) -> None:
+    run(
+        shelf,
+        lambda m: m.add_not_null("books", "title"),
+        lambda m: m.add_column_default("books", "title", "it's (new)!"),
+        lambda m: m.drop_column_default("books", "pages"),
+        lambda m: m.drop_not_null("books", "pages"),
+    )
+    shelf.execute_sql("INSERT INTO books (author_id) VALUES (1)")
+    assert rows(shelf, "books")[-1][1:3] == ("it's (new)!", None)
+    assert not table(shelf).column("title").null  # type: ignore[union-attr]
+    shelf.execute_sql("DELETE FROM books WHERE pages IS NULL")
+    run(
+        shelf,
+        lambda m: m.drop_not_null("books", "title"),
+        lambda m: m.drop_column_default("books", "title"),
+        lambda m: m.add_column_default("books", "pages", SQL("(1 + 1)")),
+        lambda m: m.add_not_null("books", "pages"),
+    )
+    shelf.execute_sql("INSERT INTO books (author_id) VALUES (1)")
+    assert rows(shelf, "books")[-1][1:3] == (None, 2)
+
+
+def test_a_type_changes_with_a_cast(shelf: Database) -> None:
+    run(
+        shelf,
+        lambda m: m.alter_column_type("books", "pages", BigIntegerField()),
+        lambda m: m.alter_column_type("books", "id", BigIntegerField(), cast="id * 10"),
+    )
+    assert [row[0] for row in rows(shelf, "books")] == [10, 20]
+    assert "BIGINT" in table(shelf).column("pages").type.upper()  # type: ignore[union-attr]
+
+
+def test_constraints_come_and_go(shelf: Database) -> None:
+    run(
+        shelf,
+        lambda m: m.add_constraint("books", "books_pages_check", Check("pages > 0")),
+        lambda m: m.add_unique("books", "title", "pages"),
+        lambda m: m.drop_foreign_key_constraint("books", "author_id"),
+        lambda m: m.add_foreign_key_constraint("books", "author_id", "authors", "id", "CASCADE", constraint_name="by"),
+    )
+    there = table(shelf)
+    assert [check.name for check in there.checks] == ["books_pages_check"]
+    assert [(unique.name, unique.columns) for unique in there.uniques] == [("uniq_title_pages", ("title", "pages"))]
+    assert [(key.columns, key.table, key.on_delete) for key in there.foreign_keys] == [
+        (("author_id",), "authors", "CASCADE")
+    ]
+    run(
+        shelf,
+        lambda m: m.drop_constraint("books", "books_pages_check"),
+        lambda m: m.drop_constraint("books", "uniq_title_pages"),
+        lambda m: m.drop_foreign_key_constraint("books", "author_id"),
+    )
+    there = table(shelf)
+    assert (there.checks, there.uniques, there.foreign_keys) == ((), (), ())
+
+
+def test_indexes_come_and_go(shelf: Database) -> None:
+    run(
+        shelf,
+        lambda m: m.add_index("books", ("title", "pages"), True),
+        lambda m: m.add_index("books", [SQL("lower(title)")], name="books_lower", where=SQL("pages > 0")),
+    )
+    assert sorted(index.name for index in table(shelf).indexes) == [
+        "books_author_id",
+        "books_lower",
+        "books_title_pages",
+    ]
+    run(shelf, lambda m: m.drop_index("books", "books_lower"), lambda m: m.drop_index("books", "books_title_pages"))
+    assert [index.name for index in table(shelf).indexes] == ["books_author_id"]
+
+
+def test_tables_are_renamed_and_dropped(shelf: Database) -> None:
+    run(shelf, lambda m: m.rename_table("books", "volumes"))
+    assert tables(shelf) == ["authors", "volumes"]
+    run(shelf, lambda m: m.drop_table("volumes"), lambda m: m.drop_table("nothing", True))
+    assert tables(shelf) == ["authors"]
+
+
+def test_playhouses_parts_of_adding_a_column_are_there_too(shelf: Database) -> None:
+    field = TextField(default="x")
+    run(
+        shelf,
+        lambda m: m.alter_add_column("books", "code", field),
+        lambda m: m.apply_default("books", "code", field),
+        lambda m: m.add_not_null("books", "code"),
+    )
+    assert [row[4] for row in rows(shelf, "books")] == ["x", "x"]
+
+
+def test_the_arguments_that_playhouse_has_for_old_sqlite_change_nothing(shelf: Database) -> None:
+    run(shelf, lambda m: m.rename_column("books", "title", "name", legacy=True))
+    run(shelf, lambda m: m.add_not_null("books", "name", legacy=True))
+    run(shelf, lambda m: m.drop_not_null("books", "name", legacy=True))
+    run(shelf, lambda m: m.drop_column("books", "name", cascade=False, legacy=True))
+    assert columns(shelf, "books") == ["id", "pages", "author_id"]
+
+
+# What is more
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_backfill_fills_what_is_null_and_tells_how_far_it_is(shelf: Database, atomic: bool) -> None:
+    run(shelf, lambda m: m.add_column("books", "slug", TextField(null=True)))
+    shelf.execute_sql("UPDATE books SET slug = 'kept' WHERE id = 1")
+    heard = run(
+        shelf,
+        lambda m: m.backfill("books", "slug", lambda row: f"{row['title']}-{row['id']}", batch_size=1),
+        lambda m: m.backfill("books", "pages", 9, where=SQL("pages = 1")),
+        atomic=atomic,
+    )
+    assert [row[-1] for row in rows(shelf, "books")] == ["kept", "two-2"]
+    assert [row[2] for row in rows(shelf, "books")] == [9, 9]
+    progress = [event for event in heard if event.kind == "progress"]
+    assert progress
+    assert all(event.done <= (event.total or event.done) and event.message for event in progress)
+
+
+def test_safe_skips_what_is_there_and_says_so(shelf: Database) -> None:
+    changes: list[Change] = [
+        lambda m: m.add_column("books", "title", TextField(null=True), safe=True),
+        lambda m: m.drop_column("books", "nothing", safe=True),
+        lambda m: m.rename_column("books", "name", "title", safe=True),
+        lambda m: m.add_not_null("books", "pages", safe=True),
+        lambda m: m.drop_not_null("books", "title", safe=True),
+        lambda m: m.drop_column_default("books", "title", safe=True),
+        lambda m: m.drop_constraint("books", "nothing", safe=True),
+        lambda m: m.add_foreign_key_constraint("books", "author_id", "authors", "id", safe=True),
+        lambda m: m.drop_foreign_key_constraint("books", "pages", safe=True),
+        lambda m: m.rename_table("volumes", "books", safe=True),
+        lambda m: m.drop_table("nothing", safe=True),
+        lambda m: m.add_index("books", ["author_id"], safe=True),
+        lambda m: m.drop_index("books", "nothing", safe=True),
+        lambda m: m.alter_column_type("books", "pages", IntegerField(), safe=True),
+    ]
+    before = [table(shelf), table(shelf, "authors")]
+    heard = run(shelf, *changes)
+    skipped = [event.message.partition(" ")[0] for event in heard if event.kind == "skipped"]
+    assert len(skipped) == len(changes)
+    assert skipped[0] == "add_column"
+    assert [table(shelf), table(shelf, "authors")] == before
+
+
+def test_without_safe_an_operation_whose_effect_is_there_is_an_error(shelf: Database) -> None:
+    assert "the column is there already" in refused(
+        shelf, lambda m: m.add_column("books", "title", TextField(null=True))
+    )
+    assert "is NOT NULL already" in refused(shelf, lambda m: m.add_not_null("books", "pages"))
+    assert "may be NULL already" in refused(shelf, lambda m: m.drop_not_null("books", "title"))
+    assert "has no default" in refused(shelf, lambda m: m.drop_column_default("books", "title"))
+    assert "such a foreign key already" in refused(
+        shelf, lambda m: m.add_foreign_key_constraint("books", "author_id", "authors", "id")
+    )
+    assert "an index of that name already, on author_id" in refused(
+        shelf, lambda m: m.add_index("books", ["pages"], name="books_author_id")
+    )
+    assert "a table 'authors' already" in refused(shelf, lambda m: m.rename_table("books", "authors"))
+    assert "a column 'pages' already" in refused(shelf, lambda m: m.rename_column("books", "title", "pages"))
+    with pytest.raises(StepFailed, match="it changed nothing: what it asks for was there already"):
+        run(shelf, lambda m: m.alter_column_type("books", "pages", IntegerField()))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: m.drop_column("Books", "title"), "Books.title: there is no table 'Books'; there is 'books'"),
+        (lambda m: m.add_not_null("book", "title"), "there is no table 'book'; there is 'books'"),
+        (lambda m: m.drop_column("books", "Title"), "there is no column 'Title'; there is 'title'"),
+        (lambda m: m.rename_column("books", "titel", "x"), "there is no column 'titel'; there is 'title'"),
+        (lambda m: m.add_index("books", ("titles",)), "there is no column 'titles'; there is 'title'"),
+        (lambda m: m.add_unique("books", "Pages"), "there is no column 'Pages'; there is 'pages'"),
+        (lambda m: m.drop_index("books", "books_author"), "no index 'books_author'; there is 'books_author_id'"),
+        (lambda m: m.drop_constraint("books", "nothing"), "there is no constraint 'nothing'"),
+        (lambda m: m.drop_foreign_key_constraint("books", "pages"), "no foreign key on 'pages'; there is 'author_id'"),
+        (lambda m: m.drop_table("authros"), "drop_table authros: there is no table 'authros'; there is 'authors'"),
+        (lambda m: m.backfill("books", "no", 1), "there is no column 'no'"),
+        (lambda m: m.add_foreign_key_constraint("books", "pages", "autors", "id"), "no table 'autors'; there is 'aut"),
+        (lambda m: m.add_foreign_key_constraint("books", "pages", "authors", "ID"), "no column of 'authors' called"),
+        (lambda m: m.add_column("books", "x", IntegerField()), "x is not null but has no default"),
+        (lambda m: m.add_column_default("books", "title", "now()"), r"write SQL('now()')"),
+        (lambda m: m.add_column_default("books", "title", None), "drop_column_default"),
+        (lambda m: m.add_index("books", [SQL("lower(title)")]), "needs a name"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_with_what_is_there_instead(shelf: Database, change: Change, said: str) -> None:
+    assert said in refused(shelf, change)
+
+
+def test_a_text_that_playhouse_takes_for_sql_can_be_meant(shelf: Database) -> None:
+    run(shelf, lambda m: m.add_column_default("books", "title", Value("now()")))
+    shelf.execute_sql("INSERT INTO books (author_id) VALUES (1)")
+    assert rows(shelf, "books")[-1][1] == "now()"
+
+
+def test_nothing_goes_along_that_was_not_named(database: Database) -> None:
+    def start(migrator: Any, db: Database) -> None:
+        migrator.execute_script("CREATE TABLE a (id INTEGER PRIMARY KEY, b TEXT); CREATE VIEW v AS SELECT b FROM a;")
+
+    def drop(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.drop_column("a", "b"))
+
+    with pytest.raises(StepFailed):
+        MigrationRunner(database, InlineSource("app", [start, drop])).up()
+    assert database.execute_sql("SELECT * FROM v").fetchall() == []

@@ -1,0 +1,217 @@
+"""What if a step that is not atomic did not come to its end, and is to run again?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peewee import Database, TextField
+from runner_kit import WAIT_HERE, closing, columns, killed_inside, opened, write
+
+from signals_peewee.engine.introspection import inspector_for
+from signals_peewee.errors import DatabaseAhead, MissingStep, StepFailed, UnfinishedStep
+from signals_peewee.runner import DirectorySource, InlineSource, InlineStep, MigrationRunner, StepEvent
+
+MIXED = """
+    from peewee import IntegerField, TextField
+{here}
+
+    atomic = False
+
+
+    def up(migrator, db):
+        migrator.migrate(migrator.add_column("books", "pages", IntegerField(null=True)))
+        migrator.migrate(migrator.rename_column("books", "title", "name"))
+        migrator.migrate(migrator.add_index("books", ("pages",)))
+        wait_here()
+        migrator.migrate(migrator.drop_column("books", "old"))
+        migrator.migrate(migrator.backfill("books", "pages", 7))
+
+
+    def down(migrator, db):
+        migrator.migrate(migrator.add_column("books", "old", IntegerField(default=3)))
+        migrator.migrate(migrator.drop_index("books", "books_pages"))
+        wait_here()
+        migrator.migrate(migrator.rename_column("books", "name", "title"))
+        migrator.migrate(migrator.drop_column("books", "pages"))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield from closing()
+
+
+@pytest.fixture
+def folder(database: Database, tmp_path: Path) -> Path:
+    database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT, old INTEGER)")
+    database.execute_sql("INSERT INTO books VALUES (1, 'one', 1), (2, 'two', 2)")
+    database.close()
+    here = "\n".join(f"    {line}" if line else "" for line in WAIT_HERE.splitlines())
+    return write(tmp_path / "steps", _0001_mixed=MIXED.format(here=here))
+
+
+def runner_on(database: Database, folder: Path, heard: list[StepEvent] | None = None) -> MigrationRunner:
+    on_event = None if heard is None else heard.append
+    return MigrationRunner(database, DirectorySource(folder, name="app"), on_event=on_event)
+
+
+def skipped(heard: list[StepEvent]) -> list[str]:
+    return [event.message.partition(" was skipped")[0] for event in heard if event.kind == "skipped"]
+
+
+def contents(database: Database) -> list[Any]:
+    found: list[Any] = database.execute_sql("SELECT * FROM books ORDER BY id").fetchall()
+    return found
+
+
+def test_after_kill_9_and_repair_retry_what_was_done_is_skipped_and_told(
+    database: Database, url: str, folder: Path
+) -> None:
+    killed_inside(url, folder)
+    heard: list[StepEvent] = []
+    runner = runner_on(database, folder, heard)
+    with pytest.raises(UnfinishedStep):
+        runner.up()
+    assert runner.repair("app:0001_mixed", "retry") == ["app:0001_mixed"]
+    status = runner.status()
+    assert (status.pending, status.applied) == (("app:0001_mixed",), ())
+    assert runner.up() == ["app:0001_mixed"]
+    assert skipped(heard) == ["add_column books.pages", "rename_column books.title", "add_index books.books_pages"]
+    assert columns(database, "books") == ["id", "name", "pages"]
+    assert contents(database) == [(1, "one", 7), (2, "two", 7)]
+    assert [step.state for step in runner.status().steps] == ["applied"]
+    assert runner.up() == []
+
+
+def test_a_down_that_was_killed_goes_on_after_retry(database: Database, url: str, folder: Path) -> None:
+    heard: list[StepEvent] = []
+    runner = runner_on(database, folder, heard)
+    (folder / "go").touch()
+    runner.up()
+    killed_inside(url, folder, "down")
+    runner.repair("app:0001_mixed", "retry")
+    assert runner.status().applied == ("app:0001_mixed",)
+    assert runner.up() == []
+    assert runner.down() == ["app:0001_mixed"]
+    assert skipped(heard) == ["add_column books.old", "drop_index books.books_pages"]
+    assert contents(database) == [(1, "one", 3), (2, "two", 3)]
+    assert runner.status().applied == ()
+
+
+def test_only_the_run_after_retry_skips(database: Database) -> None:
+    def add(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.add_column("one", "a", TextField(null=True)))
+
+    database.execute_sql("CREATE TABLE one (a TEXT)")
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(add, atomic=False)]))
+    with pytest.raises(StepFailed, match="the column is there already"):
+        runner.up()
+    runner.repair("0001_add", "retry")
+    assert runner.up() == ["app:0001_add"]
+    with pytest.raises(StepFailed, match="the column is there already"):
+        MigrationRunner(database, InlineSource("other", [add])).up()
+
+
+def test_a_retry_can_be_told_to_be_done_or_stamped_or_left_to_newer_code(database: Database) -> None:
+    def broken(migrator: Any, db: Database) -> None:
+        raise KeyError("broken")
+
+    source = InlineSource("app", [InlineStep(broken, atomic=False)])
+    runner = MigrationRunner(database, source)
+    for _ in range(2):
+        with pytest.raises(Exception, match="broken"):
+            runner.up()
+        runner.repair("app:0001_broken", "retry")
+    assert runner.repair("app:0001_broken", "retry") == ["app:0001_broken"]
+    assert runner.stamp() == ["app:0001_broken"]
+    assert runner.status().applied == ("app:0001_broken",)
+
+
+def test_what_is_to_be_tried_again_and_has_lost_its_script_is_missed(database: Database) -> None:
+    def broken(migrator: Any, db: Database) -> None:
+        raise KeyError("broken")
+
+    def first(migrator: Any, db: Database) -> None: ...
+
+    runner = MigrationRunner(database, InlineSource("app", [first, InlineStep(broken, atomic=False)]))
+    with pytest.raises(Exception, match="broken"):
+        runner.up()
+    runner.repair("0002_broken", "retry")
+    runner = MigrationRunner(database, InlineSource("app", [first]))
+    assert runner.up() == []
+    renamed = MigrationRunner(database, InlineSource("app", [first, first, first]))
+    with pytest.raises((MissingStep, DatabaseAhead), match="0002_broken"):
+        renamed.up()
+    assert renamed.repair("0002_broken", "forget") == ["app:0002_broken"]
+    assert renamed.up() == ["app:0002_first", "app:0003_first"]
+
+
+def test_a_table_that_is_gone_took_its_columns_and_indexes_along(database: Database) -> None:
+    failing = [True]
+
+    def drop(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.drop_index("one", "one_a"), migrator.drop_column("one", "b"))
+        migrator.migrate(migrator.drop_table("one"))
+        if failing.pop():
+            failing.append(False)
+            raise KeyError("broken")
+
+    database.execute_sql("CREATE TABLE one (a INTEGER, b INTEGER)")
+    database.execute_sql("CREATE INDEX one_a ON one (a)")
+    heard: list[StepEvent] = []
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(drop, atomic=False)]), on_event=heard.append)
+    with pytest.raises(Exception, match="broken"):
+        runner.up()
+    runner.repair("0001_drop", "retry")
+    assert runner.up() == ["app:0001_drop"]
+    assert skipped(heard) == ["drop_index one.one_a", "drop_column one.b", "drop_table one"]
+
+
+def test_an_index_that_a_failed_concurrent_build_left_is_not_taken_for_one(postgres_url: str) -> None:
+    database = opened(postgres_url)
+    database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY, isbn TEXT)")
+    database.execute_sql("INSERT INTO books VALUES (1, 'x'), (2, 'x')")
+
+    def index(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.add_index("books", ("isbn",), True, concurrently=True))
+
+    heard: list[StepEvent] = []
+    source = InlineSource("app", [InlineStep(index, atomic=False)])
+    runner = MigrationRunner(database, source, on_event=heard.append)
+    with pytest.raises(Exception, match="books_isbn"):
+        runner.up()
+    database.execute_sql("DELETE FROM books WHERE id = 2")
+    runner.repair("0001_index", "retry")
+    assert runner.up() == ["app:0001_index"]
+    assert skipped(heard) == []
+    table = inspector_for(database).table("books")
+    assert table is not None
+    assert [(index.name, index.valid) for index in table.indexes] == [("books_isbn", True)]
+
+
+def test_a_column_that_is_half_filled_is_filled_on_a_retry(database: Database) -> None:
+    database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY)")
+    for number in range(10):
+        database.execute_sql(f"INSERT INTO books VALUES ({number})")
+    made: list[str] = []
+
+    def slug() -> str:
+        if len(made) == 5:
+            made.append("failed")
+            raise KeyError("broken")
+        made.append("made")
+        return f"slug {len(made)}"
+
+    def add(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.add_column("books", "slug", TextField(default=slug)))
+
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(add, atomic=False)]))
+    with pytest.raises(Exception, match="broken"):
+        runner.up()
+    runner.repair("0001_add", "retry")
+    assert runner.up() == ["app:0001_add"]
+    (filled,) = database.execute_sql("SELECT count(DISTINCT slug) FROM books").fetchone()
+    assert filled == 10
