@@ -22,6 +22,7 @@ def column_for(name: str, field: Any) -> Any:
         raise ValueError(f"a foreign key that is added must say to what: ForeignKeyField(…, field=…) for {name!r}")
     clone = field.clone()
     clone.name = clone.column_name = name
+    clone.index = clone.unique = False  # which is a change of its own
     return clone
 
 

@@ -11,7 +11,7 @@ from peewee import IntegrityError, OperationalError
 
 from ...errors import UnfitRows
 from ..sql_sqlite.tokens import quoted
-from .base import Altering
+from .base import Altering, NoEffect
 from .sqlite_rebuild import SUFFIX, Rebuilding, rebuild
 from .sqlite_table import TableNow, names_followed, rows, table_now
 
@@ -82,8 +82,8 @@ class Operating(Altering):
         """Give a table another CREATE TABLE statement; the definition of these columns may differ.
 
         Raises:
-            ValueError: it is the one that the table has, and every value stays.
+            NoEffect: it is the one that the table has, and every value stays.
         """
         if sql == table.read.sql and all(value == quoted(name) for name, value in change.get("values", {}).items()):
-            raise ValueError(f"table {table.name!r} is like that already: {sql}")
+            raise NoEffect(f"table {table.name!r} is like that already: {sql}")
         rebuild(self.database, table, Rebuilding(sql, columns=frozenset(columns), **change))
