@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .base import Engine, engine_for, plain_database
 from .fields import InstantField
+from .urls import database_from_url
 
-__all__ = ["Engine", "InstantField", "engine_for", "plain_database"]
+__all__ = ["Engine", "InstantField", "database_from_url", "engine_for", "plain_database"]

@@ -92,6 +92,18 @@ class Migrating(ABC):
         """
 
     @abstractmethod
+    def identity(self) -> tuple[Any, ...]:
+        """Return what tells the open database from every other one, whatever it is called by."""
+
+    @abstractmethod
+    def copied(self) -> AbstractContextManager[Database]:
+        """Make a copy of the open database for the length of the block.
+
+        Raises:
+            InvalidOption: this engine cannot, so that a copy has to be named.
+        """
+
+    @abstractmethod
     def blockers(self) -> str | None:
         """Return who else is in a transaction now, where that can be known."""
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
-from peewee import DatabaseError, Entity, InterfaceError
+from peewee import Database, DatabaseError, Entity, InterfaceError
 
-from ..errors import LockTimeout
+from ..errors import InvalidOption, LockTimeout
 from .migrating import Guard, Held, Migrating, TransactionState
 from .postgres import sqlstate
 from .statements import ending_in
@@ -45,6 +45,10 @@ SELECT pid, usename, application_name, client_addr, state FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
   AND xact_start IS NOT NULL AND backend_type = 'client backend'
 ORDER BY xact_start LIMIT 3
+"""
+_IDENTITY = """
+SELECT (SELECT system_identifier FROM pg_control_system()), oid::bigint
+FROM pg_database WHERE datname = current_database()
 """
 _SCHEMA_OF = """
 SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s)
@@ -124,6 +128,17 @@ class MigratingPostgres(Migrating):
             cursor.execute(sql)  # without parameters the server takes several statements, and % stands for itself
         except Exception as error:
             raise DatabaseError(str(error).strip()) from error
+
+    def identity(self) -> tuple[Any, ...]:
+        rows = self.database.execute_sql(_IDENTITY).fetchall()
+        return ("postgres", *rows[0])
+
+    @contextmanager
+    def copied(self) -> Iterator[Database]:
+        raise InvalidOption(
+            "rehearse_on", True, "the URL of a copy: pg_dump the database, or CREATE DATABASE copy TEMPLATE original"
+        )
+        yield
 
     def blockers(self) -> str | None:
         return _people(self.database.execute_sql(_IN_TRANSACTION).fetchall())

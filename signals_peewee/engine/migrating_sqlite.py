@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from peewee import IntegrityError, OperationalError
+from peewee import Database, IntegrityError, OperationalError, SqliteDatabase
 
 from .filelock import file_lock
 from .migrating import Guard, Held, Migrating, TransactionState
@@ -78,6 +79,25 @@ class MigratingSqlite(Migrating):
                 raise ValueError(f"execute_script: {word} would end the step's transaction; leave it out")
         for statement in statements:
             self.database.execute_sql(statement)
+
+    def identity(self) -> tuple[Any, ...]:
+        file = self._file()
+        if not file:
+            return ("sqlite", "memory", id(self.database.connection()))
+        stat = Path(file).stat()
+        return ("sqlite", stat.st_dev, stat.st_ino)
+
+    @contextmanager
+    def copied(self) -> Iterator[Database]:
+        with TemporaryDirectory(prefix="signals_peewee-") as folder:
+            pragmas = {"foreign_keys": self._pragma("foreign_keys")}
+            copy = SqliteDatabase(str(Path(folder) / "copy.db"), pragmas=pragmas, timeout=5, lock_type="IMMEDIATE")
+            copy.connect()
+            try:
+                self.database.connection().backup(copy.connection())
+                yield copy
+            finally:
+                copy.close()
 
     def blockers(self) -> str | None:
         return None

@@ -12,9 +12,7 @@ from ..engine.altering import Finding
 
 _LOG = logging.getLogger("signals_peewee")
 
-Kind = Literal[
-    "started", "applied", "reverted", "stamped", "adopted", "retrying", "failed", "finding", "skipped", "progress"
-]
+Kind = Literal["started", "applied", "reverted", "stamped", "retrying", "failed", "finding", "skipped", "progress"]
 Direction = Literal["up", "down"]
 _LEVELS = {"finding": logging.WARNING, "progress": logging.DEBUG}
 

@@ -54,8 +54,9 @@ class Execution:
             StepFailed: the step raised an error, or ended the transaction it was given.
             LockTimeout: what the step needs was not free.
         """
-        history, row = self._history, row_for(step, context, self._rows, state="running")
         begun_before = next((each for each in self._rows if each.id == step.id), None)
+        others = [each for each in self._rows if each is not begun_before]
+        history, row = self._history, row_for(step, context, others, state="running")
         hands = self._equip(step, teller, begun_before is not None)
 
         def begin() -> None:

@@ -88,7 +88,13 @@ class Operator:
         with self._at_work():
             if self._lint.looks:
                 self._lint.hear(findings_of_sql(sql))
-            self._altering.migrating.execute_script(sql)
+            trace, self._trace = self._trace, None  # one database runs it whole, the other statement by statement
+            try:
+                self._altering.migrating.execute_script(sql)
+            finally:
+                self._trace = trace
+            if trace:
+                trace(sql, ())
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from peewee import Database
+
 from ..engine import plain_database
 from ..engine.migrating import migrating_for
 from ..errors import IrreversibleStep
+from .adopting import Adoption
 from .catalog import Catalog, sources_in
 from .comparison import Comparison
 from .context import contexts_of
@@ -16,6 +19,7 @@ from .history import History, Row
 from .lint import LintMode
 from .options import OnAhead, OutOfOrder, check, checked_limits, checked_policies, checked_table
 from .plan import Plan, plan_of
+from .rehearsal import Copy, Listener, check_copy, check_histories, copy_of, on_the_copy
 from .repair import ACTIONS, Action, repair
 from .scripts import Functions, Script
 from .session import Session
@@ -69,6 +73,15 @@ class MigrationRunner:
         migrating = migrating_for(plain_database(database))
         migrating.engine.check_schema(schema)
         self._sources = sources_in(sources)
+        self._options: dict[str, Any] = {
+            "history_table": history_table,
+            "schema": schema,
+            "lock_wait": lock_wait,
+            "lock_timeout": lock_timeout,
+            "out_of_order": out_of_order,
+            "on_ahead": on_ahead,
+            "context": context,
+        }
         self._setup = Setup(
             migrating,
             History(migrating, checked_table(history_table), schema),
@@ -91,15 +104,36 @@ class MigrationRunner:
         with self._session.open(to_change=False):
             return status_of(self._compared(catalog, self._session.read()), self._setup.history)
 
-    def plan(self, target: str | None = None) -> Plan:
-        """Return what `up(target)` would run now; nothing is executed, and nothing written.
+    def plan(self, target: str | None = None, *, rehearse_on: Copy | None = None) -> Plan:
+        """Return what `up(target)` would run now; nothing is written, and without a rehearsal nothing executed.
+
+        Args:
+            target: as in `up`.
+            rehearse_on: a copy of the database, as a URL or a Peewee database, on which the steps are run, so that the
+                plan has their SQL, their findings and the time they took; on SQLite True makes a copy for the while.
 
         Raises:
-            HistoryMismatch: `up` would refuse; its children say why.
+            HistoryMismatch: `up` would refuse, its children say why; or the copy has had other steps.
+            InvalidOption: what is given is no copy, or the database itself.
+            MigrationError: a step failed on the copy.
         """
         catalog = Catalog(self._sources)
         with self._session.open(to_change=False):
-            return plan_of(self._to_apply(self._compared(catalog, self._session.read()), target))
+            rows = self._session.read()
+            steps = self._to_apply(self._compared(catalog, rows), target)
+            if rehearse_on is None:
+                return plan_of(steps)
+            with on_the_copy(), copy_of(self._setup.migrating, rehearse_on) as copy:
+                return plan_of(steps, self._rehearsed(copy, rows, target).heard)
+
+    def _rehearsed(self, copy: Database, rows: list[Row] | None, target: str | None) -> Listener:
+        listener = Listener()
+        runner = MigrationRunner(copy, self._sources, **self._options, on_event=listener.hear)
+        runner._setup = runner._setup._replace(trace=listener.trace)
+        check_copy(self._setup.migrating, runner._setup.migrating)
+        check_histories(rows, runner._session.looked())
+        runner.up(target)
+        return listener
 
     def up(self, target: str | None = None) -> list[str]:
         """Apply the pending steps and return their "source:name"; with nothing to do it costs one SELECT.
@@ -134,6 +168,29 @@ class MigrationRunner:
             HistoryMismatch, LockTimeout, OpenTransaction: as in `up`.
         """
         return self._in_turns(lambda comparison: self._to_apply(comparison, target), Turn.stamp)
+
+    def adopt(self, table: str = "schema_migration", *, source: str | None = None) -> list[str]:
+        """Record what `playhouse.migrations` applied, without running it, and return the "source:name" of the new rows.
+
+        Its own table stays as it is; a second call finds nothing to do.
+
+        Args:
+            table: where playhouse keeps its history, in the schema of this runner.
+            source: the name of the source whose scripts it ran, where there are several.
+
+        Raises:
+            InvalidOption: there is no such table or source.
+            MissingStep: playhouse applied a script that the source has not.
+            LateStep: it left out a script that comes before one it applied, and `out_of_order` is "error".
+            HistoryMismatch, LockTimeout, OpenTransaction: as in `up`.
+        """
+        names = [each.name for each in self._sources]
+        check("source", source, source in names if source else len(names) == 1, f"one of {', '.join(names)}")
+        allow_late = self._setup.policies.out_of_order != "error"
+        adoption = Adoption(
+            self._setup.migrating, self._setup.schema, table, source=source or names[0], allow_late=allow_late
+        )
+        return self._in_turns(adoption.steps, Turn.stamp)
 
     def down(self, target: str | None = None, *, all: bool = False) -> list[str]:
         """Revert steps in the reverse order of their application, and return their "source:name".

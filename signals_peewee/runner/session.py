@@ -64,6 +64,11 @@ class Session:
                 if not self._migrating.is_busy(error) or next(tries, None) is None:
                     raise
 
+    def looked(self) -> list[Row] | None:
+        """Return the history, on a connection that is open or for the while."""
+        with self.open(to_change=False):
+            return self.read()
+
     def in_turn(self, *, stepwise: bool) -> AbstractContextManager[Held]:
         """Keep other runs out.
 

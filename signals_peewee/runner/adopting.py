@@ -1,0 +1,82 @@
+"""Which steps has a database had from `playhouse.migrations`, whose scripts are run here from now on?"""
+
+from __future__ import annotations
+
+from peewee import CharField, DatabaseError, Model
+
+from ..engine.migrating import Migrating
+from ..errors import InvalidOption, LateStep, MissingStep
+from .comparison import Comparison
+from .frozen import base_for
+from .scripts import Script
+
+
+class Adoption:
+    """The history of playhouse.migrations in a database.
+
+    Args:
+        migrating: the database.
+        schema: where the table is.
+        table: its name.
+        source: the source whose scripts playhouse ran.
+        allow_late: scripts that playhouse has not run may come before one that it has.
+    """
+
+    def __init__(self, migrating: Migrating, schema: str | None, table: str, *, source: str, allow_late: bool) -> None:
+        self._migrating = migrating
+        self._schema = schema
+        self._table = table
+        self._source = source
+        self._allow_late = allow_late
+
+    def steps(self, comparison: Comparison) -> list[Script]:
+        """Return the pending steps that playhouse has applied, in the order in which it did.
+
+        Raises:
+            InvalidOption: there is no such table.
+            MissingStep: it applied a script that is not there.
+            LateStep: a script before one of them was not applied.
+        """
+        names = self._names()
+        scripts = {script.name: script for script in comparison.catalog.by_source[self._source]}
+        self._check_known(names, scripts)
+        pending = {script.name: script for script in comparison.pending[self._source]}
+        if not self._allow_late:
+            self._check_order(set(names), list(pending.values()))
+        return [pending[name] for name in names if name in pending]
+
+    def _names(self) -> list[str]:
+        table, base = self._table, base_for(self._migrating.database, self._schema)
+
+        class Applied(base):  # type: ignore[misc, valid-type]
+            name = CharField(unique=True)
+
+            class Meta:
+                table_name = table
+
+        query: type[Model] = Applied
+        try:
+            return [name for (name,) in query.select(Applied.name).order_by(Applied.id).tuples()]
+        except DatabaseError as error:
+            if not self._migrating.is_missing_table(error):
+                raise
+            expected = "the table in which playhouse.migrations keeps its history, which is schema_migration by default"
+            raise InvalidOption("table", table, expected) from error
+
+    def _check_known(self, names: list[str], scripts: dict[str, Script]) -> None:
+        if unknown := [name for name in names if name not in scripts]:
+            steps = tuple(f"{self._source}:{name}" for name in unknown)
+            problem = (
+                f"playhouse.migrations applied {', '.join(unknown)}, and source {self._source!r} has no such script; "
+                f"restore it, or delete its row from {self._table!r}; nothing was recorded"
+            )
+            raise MissingStep(steps, problem)
+
+    def _check_order(self, names: set[str], pending: list[Script]) -> None:
+        highest = max((script.number for script in pending if script.name in names), default=-1)
+        if late := [script for script in pending if script.name not in names and script.number < highest]:
+            problem = (
+                f"playhouse.migrations has not applied {', '.join(script.name for script in late)}, but later scripts; "
+                "apply it with playhouse first, renumber it, or say out_of_order='warn'; nothing was recorded"
+            )
+            raise LateStep(tuple(script.id for script in late), problem)
