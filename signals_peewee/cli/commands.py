@@ -7,74 +7,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from ..runner import MigrationRunner, StepEvent
 from ..schema import Signal
 from ..store import SignalFilter
 from . import output
-from .errors import BadArgument, Interrupted
 from .import_command import import_file
+from .migrating import migrate
 from .opening import opened
-from .output import DONE, LOOK, show_result
-
-
-def migrate(flags: Namespace) -> int:
-    """Bring the tables up to date, take steps back, or say where they stand."""
-    _check_migrate(flags)
-
-    def hear(event: StepEvent) -> None:
-        if not flags.json and event.kind in ("applied", "reverted", "retrying"):
-            print(f"{event.kind:<9} {event.step}  ({event.seconds:.2f} s)", flush=True)
-
-    with opened(flags, create=flags.action == "up") as store:
-        runner = store.runner(on_event=hear)
-        if flags.action == "status":
-            return _status(flags, runner)
-        try:
-            if flags.action == "up":
-                changed = runner.up(flags.target)
-            elif flags.all:
-                changed = runner.down(all=True)
-            else:
-                changed = runner.down(flags.target)
-        except KeyboardInterrupt as error:
-            raise Interrupted("interrupted; the steps named above are kept, the one at work was rolled back") from error
-        show_result(flags, {"changed": changed, "pending": list(runner.status().pending)}, _changed)
-    return DONE
-
-
-def _check_migrate(flags: Namespace) -> None:
-    if flags.action == "status" and (flags.target or flags.all):
-        raise BadArgument("migrate status", flags.target or "--all", "no step: it shows them all")
-    if flags.all and (flags.action != "down" or flags.target):
-        raise BadArgument("--all", flags.target or flags.action, "to stand with down, and with no step")
-
-
-def _status(flags: Namespace, runner: MigrationRunner) -> int:
-    status = runner.status()
-    steps = [
-        {"step": step.id, "state": step.state, "applied_at": step.applied_at, "description": step.description}
-        for step in status.steps
-    ]
-    show_result(flags, {"steps": steps, "pending": list(status.pending)}, _standing)
-    return DONE if all(step.state in ("applied", "ahead") for step in status.steps) else LOOK
-
-
-def _changed(result: Mapping[str, Any]) -> str:
-    if not result["changed"]:
-        return "nothing to do: the tables are as they should be"
-    count = len(result["changed"])
-    return f"{count} step{'s' * (count > 1)} done, {len(result['pending'])} pending"
-
-
-def _standing(result: Mapping[str, Any]) -> str:
-    rows = [(step["step"], step["state"], _when(step["applied_at"]), step["description"]) for step in result["steps"]]
-    pending = len(result["pending"])
-    summary = f"{pending} pending: run `signals-peewee migrate`" if pending else "nothing is pending"
-    return f"{output.table(('step', 'state', 'applied (UTC)', 'what it does'), rows)}\n{summary}"
-
-
-def _when(value: datetime | None) -> str:
-    return output.moment(value) if value else "-"
+from .output import DONE, show_result
 
 
 def list_signals(flags: Namespace) -> int:

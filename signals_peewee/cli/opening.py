@@ -8,6 +8,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -31,7 +32,7 @@ def opened(flags: Namespace, *, migrate: bool = False, create: bool = False) -> 
     """
     hosts = hosts_named(flags.hosts) if flags.hosts else None
     if not create and hosts is None:
-        _check_exists(database_of(flags))
+        check_exists(database_of(flags))
     return open_store(flags.database, hosts=hosts, schema=flags.schema, migrate=migrate)
 
 
@@ -40,7 +41,12 @@ def database_of(flags: Namespace) -> str:
     return flags.database or os.environ.get("DATABASE_URL") or DEFAULT_URL
 
 
-def _check_exists(url: str) -> None:
+def check_exists(url: str) -> None:
+    """Refuse to make the SQLite file of a URL.
+
+    Raises:
+        DatabaseUnavailable: there is none.
+    """
     parts = urlsplit(url)
     file = unquote(parts.path)[1:]
     if parts.scheme.startswith("sqlite") and not parts.netloc and file and file != ":memory:":
@@ -58,14 +64,7 @@ def hosts_named(name: str) -> Hosts:
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
         raise BadArgument("--hosts", name, "module:NAME, for example app.models:HOSTS")
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)  # where a module that is named on a command line is looked for everywhere else
-    try:
-        found: Any = importlib.import_module(module_name)
-    except Exception as error:  # whatever a module of the host's raises
-        raise BadArgument(
-            "--hosts", name, f"a module that can be imported ({type(error).__name__}: {error})"
-        ) from error
+    found: Any = imported("--hosts", module_name)
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise BadArgument("--hosts", name, f"a name that {module_name} has")
@@ -77,3 +76,17 @@ def hosts_named(name: str) -> Hosts:
     if not isinstance(hosts, Hosts):
         raise BadArgument("--hosts", name, f"a Hosts object, or a dict of models by role, not {type(hosts).__name__}")
     return hosts
+
+
+def imported(flag: str, name: str) -> ModuleType:
+    """Import a module, which is looked for in the current folder, too.
+
+    Raises:
+        BadArgument: it cannot be imported.
+    """
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)  # where a module that is named on a command line is looked for everywhere else
+    try:
+        return importlib.import_module(name)
+    except Exception as error:  # whatever a module of the host's raises
+        raise BadArgument(flag, name, f"a module that can be imported ({type(error).__name__}: {error})") from error

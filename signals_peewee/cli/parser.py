@@ -8,12 +8,14 @@ from typing import NoReturn
 
 from .. import __version__
 from .columns import FLAGS, WORDS
+from .migrate_parser import add_migrate
 
 PROGRAM = "signals-peewee"
 EXIT_CODES = """\
 exit codes:
   0    done
-  1    done, and there is something to look at: pending steps, or rejected rows and conflicts with --strict
+  1    done, and there is something to look at: pending steps, tables that differ from the models, or rejected rows
+       and conflicts with --strict
   2    a flag, a file or a value was refused; nothing was written
   3    the database cannot be reached, opened or written, or its tables are not there
   4    the workspace or signal that was named does not exist
@@ -50,7 +52,7 @@ def parser() -> Parser:
         return commands.add_parser(name, help=about, description=said, allow_abbrev=False, parents=[*parents, common])
 
     filters = _filters()
-    _migrate(command("migrate", "bring the tables up to date, or see where they stand"))
+    add_migrate(command("migrate", "bring tables up to date, or see where they stand"), common)
     _import(command("import", "store the feedback of a CSV file; importing it again changes nothing"))
     _list(command("list", "list signals, newest first", filters))
     show = command("show", "show everything about one signal")
@@ -94,16 +96,6 @@ def _filters() -> Parser:
     group.add_argument("--text", metavar="WORDS", help="only where these words stand in the text")
     group.add_argument("--archived", action="store_true", help="archived signals too")
     return group
-
-
-def _migrate(command: Parser) -> None:
-    command.add_argument(
-        "action", nargs="?", choices=("up", "status", "down"), default="up",
-        help="up applies what is pending (the default); status shows it, and exits with 1 if there is any; "
-        "down takes back the last step",
-    )  # fmt: skip
-    command.add_argument("target", nargs="?", metavar="STEP", help="up: stop with this one; down: back through it")
-    command.add_argument("--all", action="store_true", help="with down: take back every step")
 
 
 def _list(command: Parser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from peewee import SQL, ForeignKeyField
-from peewee import _truncate_constraint_name as truncated
+from peewee import _truncate_constraint_name as truncated  # type: ignore[attr-defined]
 
 from ..engine.altering import AddColumn
 

@@ -7,10 +7,10 @@ from contextlib import nullcontext
 from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple, cast, get_args
 
-from peewee import SQL, DatabaseError, DoubleField, IntegerField, Model, TextField
+from peewee import SQL, Database, DatabaseError, DoubleField, IntegerField, Model, TextField
 
 from ..engine import InstantField
-from ..engine.migrating import Migrating
+from ..engine.migrating import Migrating, migrating_for
 from .frozen import base_for
 from .scripts import Script
 
@@ -151,3 +151,10 @@ def _declared(base: type[Model], table: str) -> type[Model]:
             constraints = (SQL("UNIQUE (source, name)"),)
 
     return Applied
+
+
+def names_in(database: Database, table: str, schema: str | None) -> set[str]:
+    """Return the names of the sources that a history has steps of; none where there is no history."""
+    history = History(migrating_for(database), table, schema)
+    with database.connection_context():
+        return {row.source for row in history.read() or ()}

@@ -1,0 +1,169 @@
+"""What does each action of `migrate` do? It calls one method of a runner, and says what came of it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..runner import MigrationRunner, Plan, StepEvent
+from . import output
+from .errors import BadArgument, Interrupted
+from .output import DONE, LOOK, show_result
+from .scripting import write_script
+from .sources import folder_of, models_named, runner_for
+
+
+def migrate(flags: Namespace) -> int:
+    """Bring tables up to date, take steps back, or say where they stand."""
+    action = flags.action or "up"
+    _check(flags, action)
+    if action == "new" and not flags.models:
+        return _written(flags, "")
+    progress = output.Progress()
+    with runner_for(flags, _hearing(flags, progress), create=action == "up") as runner:
+        try:
+            return _ACTIONS[action](flags, runner)
+        except KeyboardInterrupt as error:
+            raise Interrupted("interrupted; the steps named above are kept, the one at work was rolled back") from error
+        finally:
+            progress.finish()
+
+
+def _check(flags: Namespace, action: str) -> None:
+    if action == "down" and flags.all and flags.target:
+        raise BadArgument("--all", flags.target, "to stand with no step")
+    if action == "stamp" and flags.from_playhouse and (flags.target or flags.models):
+        raise BadArgument("--from-playhouse", flags.target or flags.models[0], "no step and no models beside it")
+    if action == "stamp" and flags.table and not flags.from_playhouse:
+        raise BadArgument("--table", flags.table, "--from-playhouse beside it")
+
+
+def _hearing(flags: Namespace, progress: output.Progress) -> Callable[[StepEvent], None]:
+    def hear(event: StepEvent) -> None:
+        if flags.json:
+            return
+        if event.kind == "progress":
+            progress(event.done, event.total or event.done)
+            return
+        progress.finish()
+        if event.kind in ("applied", "reverted", "retrying"):
+            print(f"{event.kind:<9} {event.step}  ({event.seconds:.2f} s)", flush=True)
+        elif event.kind in ("finding", "skipped"):
+            print(f"{event.kind:<9} {event.step}  {event.message}", flush=True)
+
+    return hear
+
+
+def _up(flags: Namespace, runner: MigrationRunner) -> int:
+    return _done(flags, runner, runner.up(flags.target))
+
+
+def _down(flags: Namespace, runner: MigrationRunner) -> int:
+    return _done(flags, runner, runner.down(all=True) if flags.all else runner.down(flags.target))
+
+
+def _stamp(flags: Namespace, runner: MigrationRunner) -> int:
+    if flags.from_playhouse:
+        return _done(flags, runner, runner.adopt(flags.table or "schema_migration"))
+    models = models_named(flags.models) if flags.models else None
+    return _done(flags, runner, runner.stamp(flags.target, models=models))
+
+
+def _repair(flags: Namespace, runner: MigrationRunner) -> int:
+    return _done(flags, runner, runner.repair(flags.step, flags.repair))
+
+
+def _done(flags: Namespace, runner: MigrationRunner, changed: list[str]) -> int:
+    show_result(flags, {"changed": changed, "pending": list(runner.status().pending)}, _changed)
+    return DONE
+
+
+def _changed(result: Mapping[str, Any]) -> str:
+    if not result["changed"]:
+        return "nothing to do: the tables are as they should be"
+    count = len(result["changed"])
+    return f"{count} step{'s' * (count > 1)} done, {len(result['pending'])} pending"
+
+
+def _status(flags: Namespace, runner: MigrationRunner) -> int:
+    status = runner.status()
+    steps = [
+        {"step": step.id, "state": step.state, "applied_at": step.applied_at, "description": step.description}
+        for step in status.steps
+    ]
+    show_result(flags, {"steps": steps, "pending": list(status.pending)}, _standing)
+    return DONE if all(step.state in ("applied", "ahead") for step in status.steps) else LOOK
+
+
+def _standing(result: Mapping[str, Any]) -> str:
+    rows = [(step["step"], step["state"], _when(step["applied_at"]), step["description"]) for step in result["steps"]]
+    pending = len(result["pending"])
+    summary = f"{pending} pending: run `signals-peewee migrate`" if pending else "nothing is pending"
+    return f"{output.table(('step', 'state', 'applied (UTC)', 'what it does'), rows)}\n{summary}"
+
+
+def _when(value: datetime | None) -> str:
+    return output.moment(value) if value else "-"
+
+
+def _plan(flags: Namespace, runner: MigrationRunner) -> int:
+    plan = runner.plan(flags.target, rehearse_on=flags.rehearse)
+    show_result(flags, {"steps": _planned(plan), "irreversible": list(plan.irreversible)}, lambda _: str(plan))
+    return DONE
+
+
+def _planned(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "step": step.id,
+            "description": step.description,
+            "atomic": step.atomic,
+            "reversible": step.reversible,
+            "depends_on": list(step.depends_on),
+            "statements": [{"sql": sql, "parameters": list(parameters)} for sql, parameters in step.statements],
+            "findings": [{"name": finding.name, "message": finding.message} for finding in step.findings],
+            "seconds": step.seconds,
+        }
+        for step in plan.steps
+    ]
+
+
+def _drift(flags: Namespace, runner: MigrationRunner) -> int:
+    drift = runner.check(models_named(flags.models) if flags.models else None)
+    result = {
+        "differences": [
+            {"kind": each.kind, "table": each.table, "name": each.name, "expected": each.expected, "found": each.found}
+            for each in drift.differences
+        ]
+    }
+    show_result(flags, result, lambda _: str(drift))
+    return LOOK if drift else DONE
+
+
+def _new(flags: Namespace, runner: MigrationRunner) -> int:
+    text = runner.draft(models_named(flags.models))
+    if text is not None:
+        return _written(flags, text)
+    show_result(flags, {"path": None}, lambda _: "nothing to write: the database agrees with the models")
+    return DONE
+
+
+def _written(flags: Namespace, text: str) -> int:
+    path: Path = write_script(folder_of(flags), flags.name, text)
+    show_result(flags, {"path": str(path)}, lambda _: str(path))
+    return DONE
+
+
+_ACTIONS: Mapping[str, Callable[[Namespace, MigrationRunner], int]] = {
+    "up": _up,
+    "status": _status,
+    "plan": _plan,
+    "down": _down,
+    "stamp": _stamp,
+    "check": _drift,
+    "new": _new,
+    "repair": _repair,
+}

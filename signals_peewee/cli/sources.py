@@ -1,0 +1,128 @@
+"""Which steps, and which models, do the flags of `migrate` mean?"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from peewee import Database, Model
+
+from ..engine import database_from_url
+from ..errors import InvalidOption
+from ..runner import DirectorySource, MigrationRunner, PackageSource, Source, StepEvent
+from ..runner.history import names_in
+from ..store.steps import SOURCE_NAME
+from .errors import BadArgument
+from .opening import check_exists, database_of, imported, opened
+
+_OPTIONS = ("history_table", "lock_wait", "lock_timeout", "lint")
+
+
+@contextmanager
+def runner_for(flags: Namespace, hear: Callable[[StepEvent], None], *, create: bool) -> Iterator[MigrationRunner]:
+    """Open the database that the flags mean, and yield a runner of the steps that they mean.
+
+    Args:
+        flags: those of the command line.
+        hear: is told of every step.
+        create: make the SQLite file where there is none.
+    """
+    options = {name: getattr(flags, name) for name in _OPTIONS if getattr(flags, name, None) is not None}
+    options["on_event"] = hear
+    if not getattr(flags, "source", None):
+        with opened(flags, create=create) as store:
+            yield store.runner(**options)
+        return
+    if flags.hosts:
+        raise BadArgument("--hosts", flags.hosts, "to stand without --source: it is for the library's own steps")
+    sources: list[Source] = [source_named(text) for text in flags.source]
+    if not create:
+        check_exists(database_of(flags))
+    database = database_from_url(database_of(flags))
+    try:
+        _check_names(database, sources, flags)
+        yield MigrationRunner(database, sources, schema=flags.schema, **options)
+    finally:
+        database.close()
+
+
+def source_named(text: str, *, folder: bool = False) -> DirectorySource | PackageSource:
+    """Return the source that `WHERE[:NAME]` means: a folder where there is one or a separator in it, else a package.
+
+    Args:
+        text: what stands after --source.
+        folder: it means a folder in any case, which need not be there.
+
+    Raises:
+        BadArgument: the name can be none.
+    """
+    where, _, name = text.rpartition(":") if ":" in text and not Path(text).exists() else (text, "", "")
+    path = Path(where)
+    try:
+        if folder or path.is_dir() or len(path.parts) > 1 or path.is_absolute():
+            return DirectorySource(path, name=name or path.resolve().name)
+        return PackageSource(where, name=name or where.rpartition(".")[2] or where)
+    except InvalidOption as error:
+        raise BadArgument("--source", text, f"a folder or a package, and {error.expected} after a colon") from error
+
+
+def folder_of(flags: Namespace) -> DirectorySource:
+    """Return the one folder that --source means, which need not be there.
+
+    Raises:
+        BadArgument: there is no --source, or more than one.
+    """
+    texts = getattr(flags, "source", None) or []
+    if len(texts) != 1:
+        raise BadArgument("--source", " ".join(texts), "the one folder that the script is to be written to")
+    found = source_named(texts[0], folder=True)
+    assert isinstance(found, DirectorySource)
+    return found
+
+
+def models_named(names: Iterable[str]) -> list[type[Model]]:
+    """Return the models that `MODULE[:NAME]` mean: those that a module defines, or what a name in it holds.
+
+    Raises:
+        BadArgument: there is no such module or name, or no model in it.
+    """
+    found: dict[type[Model], None] = {}
+    for name in names:
+        found.update(dict.fromkeys(_models_at(name)))
+    return list(found)
+
+
+def _models_at(name: str) -> list[type[Model]]:
+    module_name, _, attribute = name.partition(":")
+    module = imported("--models", module_name)
+    if not attribute:
+        models = [each for each in vars(module).values() if _is_model(each) and each.__module__ == module.__name__]
+    else:
+        held: Any = getattr(module, attribute, None)
+        held = held() if callable(held) and not _is_model(held) else held
+        models = [held] if _is_model(held) else list(held) if isinstance(held, Iterable) else []
+    if not models or not all(map(_is_model, models)):
+        raise BadArgument("--models", name, "a module with Peewee models, or the name of a model or a list of them")
+    return models
+
+
+def _is_model(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Model) and value is not Model
+
+
+def _check_names(database: Database, sources: list[Source], flags: Namespace) -> None:
+    """Refuse to run steps again under another name, because the default one is not what the service uses.
+
+    Raises:
+        BadArgument: the history knows steps of other sources, and none of these.
+    """
+    table = getattr(flags, "history_table", None) or "migration_history"
+    known = names_in(database, table, flags.schema) - {SOURCE_NAME}
+    unknown = [source.name for source in sources if source.name not in known]
+    guessed = [text for text in flags.source if source_named(text).name in unknown and ":" not in text]
+    if known and guessed:
+        expected = f"WHERE:NAME, with a name, because the history knows {', '.join(sorted(known))} and not {unknown[0]}"
+        raise BadArgument("--source", guessed[0], expected)

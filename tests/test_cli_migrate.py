@@ -1,0 +1,221 @@
+"""Can a service use the command line for its own tables, without a line of code and without the library's?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from peewee import Database
+from playhouse.migrations import Runner
+from runner_kit import BOOKS, PAGES, closing, columns, tables, write
+
+from signals_peewee.cli import main
+from signals_peewee.runner import DirectorySource, MigrationRunner
+
+Run = Callable[..., tuple[int, str, str]]
+MODELS = """
+from peewee import IntegerField, Model, TextField
+
+
+class Book(Model):
+    title = TextField()
+    pages = IntegerField(default=0)
+
+    class Meta:
+        table_name = "books"
+
+
+BOTH = [Book]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield from closing()
+    sys.modules.pop("shop_models", None)
+
+
+@pytest.fixture
+def steps(tmp_path: Path) -> Path:
+    return write(tmp_path / "steps", _0001_books=BOOKS, _0002_pages=PAGES)
+
+
+@pytest.fixture
+def run(url: str, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*argv: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(["--database", url, "migrate", *argv])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def test_a_folder_of_steps_goes_up_and_down_and_makes_no_table_of_the_librarys(
+    run: Run, database: Database, steps: Path
+) -> None:
+    code, out, _ = run("up", "--source", "steps:app")
+    assert (code, out.splitlines()[-1]) == (0, "2 steps done, 0 pending")
+    assert tables(database) == ["books"]
+    assert run("status", "--source", "steps:app")[0] == 0
+    assert run("down", "--all", "--source", "steps:app")[0] == 0
+    assert tables(database) == []
+    assert run("--source", "steps:app")[0] == 0  # `migrate` alone is `up`
+    assert columns(database, "books") == ["id", "title", "pages"]
+
+
+def test_status_gates_a_deploy(run: Run, steps: Path) -> None:
+    run("up", "0001_books", "--source", "steps:app")
+    code, out, _ = run("status", "--source", "steps:app", "--json")
+    assert code == 1
+    assert json.loads(out)["pending"] == ["app:0002_pages"]
+
+
+def test_a_package_is_a_source_too(run: Run, database: Database, tmp_path: Path) -> None:
+    write(tmp_path / "shop_steps", ___init__="", _0001_books=BOOKS)
+    assert run("up", "--source", "shop_steps:app")[0] == 0
+    assert MigrationRunner(database, DirectorySource("shop_steps", name="app")).up() == []
+
+
+def test_several_sources_run_in_the_order_of_their_dependencies(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "one", _0001_pages=PAGES.replace("def up", 'depends_on = ["two:0001_books"]\n\n\n    def up', 1))
+    write(tmp_path / "two", _0001_books=BOOKS)
+    code, out, _ = run("up", "--source", "./one", "--source", "./two", "--json")
+    assert (code, json.loads(out)["changed"]) == (0, ["two:0001_books", "one:0001_pages"])
+
+
+def test_a_guessed_name_that_the_history_does_not_know_is_refused(run: Run, database: Database, steps: Path) -> None:
+    MigrationRunner(database, DirectorySource(steps, name="shop")).up()
+    code, _, err = run("up", "--source", "steps")
+    assert code == 2
+    assert err == (
+        "signals-peewee: --source steps: expected WHERE:NAME, with a name, because the history knows shop and not "
+        "steps\n"
+    )
+    assert run("status", "--source", "steps:shop")[0] == 0
+
+
+def test_plan_shows_and_rehearses(run: Run, database: Database, steps: Path, engine_name: str) -> None:
+    database.execute_sql("SELECT 1")  # there is a file: a command that looks makes none
+    code, out, _ = run("plan", "--source", "steps:app")
+    assert (code, out) == (0, "app:0001_books Books: the first table.\napp:0002_pages\n")
+    code, out, err = run("plan", "--rehearse", "--source", "steps:app")
+    if engine_name == "postgres":
+        assert code == 2
+        assert "the URL of a copy" in err
+    else:
+        assert code == 0
+        assert 'CREATE TABLE "books"' in out
+    assert tables(database) == []
+
+
+def test_new_writes_the_next_script_and_never_over_another(run: Run, steps: Path) -> None:
+    code, out, _ = run("new", "Add e-mails!", "--source", "steps:app")
+    assert (code, out) == (0, "steps/0003_add_e_mails.py\n")
+    assert (steps / "0003_add_e_mails.py").read_text().startswith('"""Add e mails."""\n')
+    assert run("new", "Add e-mails!", "--source", "steps:app")[1] == "steps/0004_add_e_mails.py\n"
+    code, _, err = run("up", "--source", "steps:app")
+    assert code == 5
+    assert "write what the step does" in err
+    assert run("new", "first", "--source", "empty/folder:app")[1] == "empty/folder/0001_first.py\n"
+
+
+def test_new_needs_a_folder(run: Run) -> None:
+    code, _, err = run("new", "x")
+    assert code == 2
+    assert "the one folder that the script is to be written to" in err
+
+
+def test_models_are_checked_and_a_script_drafted_from_them(run: Run, tmp_path: Path, steps: Path) -> None:
+    (tmp_path / "shop_models.py").write_text(MODELS)
+    run("up", "0001_books", "--source", "steps:app")
+    code, out, _ = run("check", "--source", "steps:app", "--models", "shop_models")
+    assert code == 1
+    assert "pages" in out
+    (steps / "0002_pages.py").unlink()
+    assert run("new", "pages", "--source", "steps:app", "--models", "shop_models:BOTH")[1] == "steps/0002_pages.py\n"
+    assert run("up", "--source", "steps:app")[0] == 0
+    assert run("check", "--source", "steps:app", "--models", "shop_models:Book")[0] == 0
+    code, out, _ = run("new", "more", "--source", "steps:app", "--models", "shop_models")
+    assert (code, out) == (0, "nothing to write: the database agrees with the models\n")
+
+
+def test_the_librarys_own_tables_are_checked_without_naming_models(run: Run) -> None:
+    run()
+    code, out, _ = run("check", "--json")
+    assert (code, json.loads(out)) == (0, {"differences": []})
+
+
+def test_stamp_with_models_records_only_what_is_true(run: Run, database: Database, tmp_path: Path, steps: Path) -> None:
+    (tmp_path / "shop_models.py").write_text(MODELS)
+    database.execute_sql("SELECT 1")
+    code, _, err = run("stamp", "--source", "steps:app", "--models", "shop_models")
+    assert code == 5
+    assert "books" in err
+    assert run("status", "--source", "steps:app")[0] == 1
+    MigrationRunner(database, DirectorySource(steps, name="other")).up()
+    assert run("stamp", "--source", "steps:app", "--models", "shop_models")[0] == 0
+    assert run("status", "--source", "steps:app")[0] == 0
+
+
+def test_the_history_of_playhouse_is_taken_over(run: Run, database: Database, steps: Path) -> None:
+    (steps / "0001_books.py").write_text((steps / "0001_books.py").read_text().replace("migrator.Model", "db.Model"))
+    Runner(database, str(steps)).up()
+    code, out, _ = run("stamp", "--from-playhouse", "--source", "steps:app")
+    assert (code, out.splitlines()[-1]) == (0, "2 steps done, 0 pending")
+
+
+def test_an_edited_step_is_repaired(run: Run, steps: Path) -> None:
+    run("up", "--source", "steps:app")
+    (steps / "0001_books.py").write_text((steps / "0001_books.py").read_text() + "# edited\n")
+    assert run("up", "--source", "steps:app")[0] == 5
+    assert run("repair", "0001_books", "accept", "--source", "steps:app")[0] == 0
+    assert run("up", "--source", "steps:app")[0] == 0
+
+
+def test_lint_stops_what_is_not_accepted(run: Run, database: Database, steps: Path) -> None:
+    write(steps, _0003_drop="def up(migrator, db):\n    migrator.migrate(migrator.drop_table('books'))\n")
+    code, _, err = run("up", "--lint", "error", "--source", "steps:app")
+    assert code == 5
+    assert 'accept = ["drop:books"]' in err
+    assert tables(database) == ["books"]
+    code, out, _ = run("up", "--source", "steps:app")
+    assert code == 0
+    assert "finding   app:0003_drop  drop:books: " in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["up", "--source", "nowhere/steps"], "there is no such folder"),
+        (["up", "--source", "no_such_package"], "it is not a package that can be imported"),
+        (["up", "--source", "steps:a b"], "a name of letters, digits"),
+        (["check", "--source", "steps:app", "--models", "nothing_here"], "a module that can be imported"),
+        (["down", "0001_books", "--all", "--source", "steps:app"], "to stand with no step"),
+        (["stamp", "--table", "x", "--source", "steps:app"], "--from-playhouse beside it"),
+        (["repair", "0001_books", "explode", "--source", "steps:app"], "invalid choice"),
+        (["up", "--lock-wait", "-1", "--source", "steps:app"], "seconds, from 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(run: Run, database: Database, steps: Path, argv: list[str], said: str) -> None:
+    database.connect(reuse_if_open=True)
+    code, out, err = run(*argv)
+    assert code in (2, 5)
+    assert said in err
+    assert out == ""
+    assert tables(database) == []
+
+
+def test_a_command_that_looks_makes_no_file(tmp_path: Path, steps: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for action in ("status", "plan", "down", "check"):
+        more = ["--models", "shop_models"] if action == "check" else []
+        (tmp_path / "shop_models.py").write_text(MODELS)
+        code = main(["--database", "sqlite:///none.db", "migrate", action, *more, "--source", "steps:app"])
+        assert code == 3
+        assert "there is no SQLite file" in capsys.readouterr().err
+    assert not (tmp_path / "none.db").exists()
