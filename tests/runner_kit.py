@@ -134,8 +134,11 @@ def exits_at_once(number: int, url: str, folder: Path, **options: Any) -> list[t
     return [(result, process.exitcode) for result, process in zip(results, processes, strict=True)]
 
 
-def killed_inside(url: str, folder: Path, method: str = "up") -> None:
-    """Start a process that runs a folder's steps, and kill -9 it where a script stops at `wait_here`."""
+def killed_inside(url: str, folder: Path, method: str = "up", meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Start a process that runs a folder's steps, and kill -9 it where a script stops at `wait_here`.
+
+    Before that call `meanwhile`; from then on no other run of the script stops there.
+    """
     (folder / "go").unlink(missing_ok=True)
     for name in ("inside", "never"):
         if not (folder / name).exists():
@@ -146,10 +149,11 @@ def killed_inside(url: str, folder: Path, method: str = "up") -> None:
     assert process.pid is not None
     assert wait([inside, process.sentinel]) == [inside], "the process ended before its script came to wait_here"
     os.close(inside)
+    (folder / "go").touch()
+    meanwhile()
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    (folder / "go").touch()
 
 
 WAIT_HERE = """

@@ -21,6 +21,7 @@ class Relay:
         url: where clients connect.
         statements: what they sent.
         on_statement: is called with each statement before it is passed on.
+        swallow_replies: what the server says does not arrive any more.
     """
 
     def __init__(self, url: str, folder: Path) -> None:
@@ -35,6 +36,7 @@ class Relay:
         self.url = urlunsplit(parts._replace(netloc=f"{user}@", query=f"host={quote(str(folder))}&port=5432"))
         self.statements: list[str] = []
         self.on_statement: Callable[[str], None] = lambda statement: None
+        self.swallow_replies = False
         self._lines: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -72,7 +74,10 @@ class Relay:
                     for statement in messages.statements(data) if one is client else ():
                         self.statements.append(statement)
                         self.on_statement(statement)
-                    (server if one is client else client).sendall(data)
+                    if one is client:
+                        server.sendall(data)
+                    elif not self.swallow_replies:
+                        client.sendall(data)
 
 
 class _Messages:

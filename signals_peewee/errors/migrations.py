@@ -150,6 +150,13 @@ class LockTimeout(MigrationError, TimeoutError):
         super().__init__(f"{what} was not free within {waited:g} s{known}; nothing is left half done, so run it again")
 
 
+_UNDONE = {
+    True: "everything it had done was rolled back",
+    False: "what it had done before stays",
+    None: "the connection broke as it was being committed, so only the history can tell whether it was",
+}
+
+
 class StepFailed(MigrationError):
     """A step raised an error, or left something behind that must not stay.
 
@@ -159,7 +166,8 @@ class StepFailed(MigrationError):
         path: its file.
         line: the line of the file that was being executed, or None.
         statement: the statement that failed, or None where the error came from elsewhere.
-        rolled_back: whether everything that the step had done is undone.
+        rolled_back: whether everything that the step had done is undone; None where the connection broke as it was
+            being committed, so that only the history can tell.
     """
 
     def __init__(
@@ -171,7 +179,7 @@ class StepFailed(MigrationError):
         path: str,
         line: int | None,
         statement: str | None,
-        rolled_back: bool,
+        rolled_back: bool | None,
         next_action: str,
     ) -> None:
         self.step = step
@@ -182,8 +190,9 @@ class StepFailed(MigrationError):
         self.rolled_back = rolled_back
         where = f"{path}:{line}" if line else path
         sql = f" in {statement!r}" if statement else ""
-        undone = "everything it had done was rolled back" if rolled_back else "what it had done before stays"
-        super().__init__(f"step {step} failed in {direction}() at {where}: {problem}{sql}; {undone}; {next_action}")
+        super().__init__(
+            f"step {step} failed in {direction}() at {where}: {problem}{sql}; {_UNDONE[rolled_back]}; {next_action}"
+        )
 
 
 class StepRefused(StepFailed):

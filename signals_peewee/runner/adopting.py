@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from peewee import CharField, DatabaseError, Model
+from typing import Any
+
+from peewee import CharField, DatabaseError
 
 from ..engine.migrating import Migrating
 from ..errors import InvalidOption, LateStep, MissingStep
@@ -54,9 +56,9 @@ class Adoption:
             class Meta:
                 table_name = table
 
-        query: type[Model] = Applied
+        history: Any = Applied
         try:
-            return [name for (name,) in query.select(Applied.name).order_by(Applied.id).tuples()]
+            return [name for (name,) in history.select(history.name).order_by(history.id).tuples()]
         except DatabaseError as error:
             if not self._migrating.is_missing_table(error):
                 raise

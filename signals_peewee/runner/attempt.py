@@ -77,7 +77,7 @@ class Attempt:
             Busy: it can be tried again.
             StepFailed: it cannot.
         """
-        begun = False
+        begun = finished = False
         with self._around(job) as guard, self._watched() as failures:
             try:
                 with guard():
@@ -86,9 +86,10 @@ class Attempt:
                     job.begin()
                     begun = True
                     job.finish(self._marked(job.change))
+                    finished = True
             except Exception as error:
                 if begun:
-                    raise self._failure(job, error, failures) from _origin(error)
+                    raise self._failure(job, error, failures, committing=finished) from _origin(error)
                 if self._migrating.is_busy(error):
                     raise Busy(error) from error
                 raise not_begun(job.step, error, self._migrating.engine) from _origin(error)
@@ -180,10 +181,10 @@ class Attempt:
         with suppress(PeeweeException):
             self._migrating.database.begin()
 
-    def _failure(self, job: Job, error: BaseException, failures: Failures) -> Exception:
+    def _failure(self, job: Job, error: BaseException, failures: Failures, *, committing: bool) -> Exception:
         """Find out what a change left that did not come to its end."""
         first = self._first(error, failures)  # before anything more is asked
-        left = self._left(job)
+        left: Left = "unknown" if committing and self._state() == "lost" else self._left(job)
         if left == "nothing":
             error = first
         outside = isinstance(error, Ended) and error.state == "none"

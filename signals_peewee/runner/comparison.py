@@ -29,7 +29,8 @@ class Comparison:
         edited: rows whose script has another text now.
         missing: rows whose script is gone.
         ahead: rows with higher numbers than this code knows.
-        unfinished: rows that were begun and neither finished nor rolled back.
+        unfinished: rows that were begun and neither finished nor rolled back, of steps that this code knows: those of
+            newer code are not for this code to wait for.
     """
 
     def __init__(self, catalog: Catalog, rows: Sequence[Row]) -> None:
@@ -41,11 +42,11 @@ class Comparison:
         recorded = {row.id: row for row in self.rows}
         self.pending = {name: [s for s in of if s.id not in recorded] for name, of in catalog.by_source.items()}
         self.late = [script for of in self.pending.values() for script in of if script.number < self._highest(script)]
-        self.unfinished = [row for row in self.rows if row.state in ("running", "reverting")]
         self.edited = [row for name, row in recorded.items() if _differs(row, catalog.by_id.get(name))]
         gone = [row for row in (*self.rows, *self.retries) if row.id not in catalog.by_id]
         self.ahead = [row for row in gone if number_of(row) > catalog.by_source[row.source][-1].number]
         self.missing = [row for row in gone if row not in self.ahead]
+        self.unfinished = [row for row in self.rows if row.state in ("running", "reverting") and row not in self.ahead]
 
     def recorded_contexts(self) -> dict[str, str]:
         """Return what each source's last row says of its context; a source without rows is not in it."""

@@ -132,7 +132,7 @@ def _(change: DropTable, look: Look, lenient: bool) -> None:
 @is_there.register
 def _(change: AddColumn, look: Look) -> bool:
     table = look.table(change.table)
-    column = table and table.column(change.column)
+    column = table.column(change.column) if table else None
     if table is None or column is None:
         return False
     # A column that is filled in batches may be NULL until it is full, and get its key last.
@@ -168,8 +168,7 @@ def _(change: RenameColumn, look: Look, lenient: bool) -> None:
 @is_there.register(AddNotNull)
 @is_there.register(DropNotNull)
 def _(change: AddNotNull | DropNotNull, look: Look) -> bool:
-    table = look.table(change.table)
-    column = table and table.column(change.column)
+    column = _column_or_none(change, look)
     return column is not None and column.null == isinstance(change, DropNotNull)
 
 
@@ -183,8 +182,7 @@ def _(change: AddNotNull | DropNotNull, look: Look, lenient: bool) -> None:
 
 @is_there.register
 def _(change: DropColumnDefault, look: Look) -> bool:
-    table = look.table(change.table)
-    column = table and table.column(change.column)
+    column = _column_or_none(change, look)
     return column is not None and column.default is None
 
 
@@ -276,8 +274,8 @@ def _(change: DropConstraint, look: Look, lenient: bool) -> None:
 @is_there.register
 def _(change: AddIndex, look: Look) -> bool:
     table = look.table(change.table)
-    index = table and table.index(change.name)
-    return bool(index and index.valid) and _has_parts(index, change)
+    index = table.index(change.name) if table else None
+    return index is not None and index.valid and _has_parts(index, change)
 
 
 @check_before.register
@@ -328,6 +326,11 @@ def _column(change: Change, look: Look, name: str | None = None) -> Column:
     return found
 
 
+def _column_or_none(change: Change, look: Look) -> Column | None:
+    table = look.table(change.table)
+    return table.column(change.column) if table else None  # type: ignore[attr-defined]
+
+
 def _keys_of(table: Table, column: str) -> list[ForeignKey]:
     return [key for key in table.foreign_keys if key.columns == (column,)]
 
@@ -337,10 +340,10 @@ def _refers(key: ForeignKey, change: AddForeignKey) -> bool:
     return there == ((change.column,), change.referred_table, (change.referred_column,))
 
 
-def _has_parts(index: Index | None, change: AddIndex) -> bool:
+def _has_parts(index: Index, change: AddIndex) -> bool:
     named = all(isinstance(column, str) for column in change.columns)
-    texts = tuple(part.text for part in index.parts) if index else ()
-    return not named or (texts == tuple(change.columns) and index is not None and index.unique == change.unique)
+    texts = tuple(part.text for part in index.parts)
+    return not named or (texts == tuple(change.columns) and index.unique == change.unique)
 
 
 def _not_valid(change: AddConstraint | AddUnique) -> bool:

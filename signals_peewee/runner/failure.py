@@ -14,8 +14,8 @@ from .lint import Unaccepted
 from .scripts import Script, line_in
 from .statements import Failures
 
-Left = Literal["nothing", "something", "everything"]
-"""What is in the database of a step that failed."""
+Left = Literal["nothing", "something", "everything", "unknown"]
+"""What is in the database of a step that failed; unknown where the connection broke as it was being committed."""
 
 
 class Busy(Exception):  # a signal between two functions, not an error that anybody sees
@@ -69,7 +69,7 @@ def failure_of(
         path=step.path,
         line=line_in(step.path, cause) if cause else None,
         statement=failures.behind(cause),
-        rolled_back=left == "nothing",
+        rolled_back=None if left == "unknown" else left == "nothing",
         next_action=_next(step, left, outside=cause is not None and _is_outside(cause, engine)),
     )
     if isinstance(failure, StepRefused) and isinstance(error, Unaccepted):
@@ -109,6 +109,8 @@ def _is_outside(cause: BaseException, engine: Engine) -> bool:
 def _next(step: Script, left: Left, *, outside: bool) -> str:
     if left == "nothing":
         return "see to that and run it again" if outside else "correct it and run it again"
+    if left == "unknown":
+        return "run it again: if it was, it is recorded as applied, and does not run twice"
     if left == "everything":
         return "it failed after its transaction was committed, so nothing of it is missing, and the history says so"
     return (
