@@ -76,7 +76,7 @@ class MigratingPostgres(Migrating):
         # A waiter polls: one that is blocked inside the lock function holds a snapshot, and the holder's
         # CREATE INDEX CONCURRENTLY waits for every snapshot.
         if not obtained(lambda: bool(self._one("SELECT pg_try_advisory_lock(%s)", key)), wait):
-            holder = _people(self.database.execute_sql(_HOLDER, (key,)).fetchall())
+            holder = people(self.database.execute_sql(_HOLDER, (key,)).fetchall())
             raise LockTimeout(f"the migration lock of {table!r}", wait, holder)
         try:
             with self._orphans_ended():
@@ -141,7 +141,7 @@ class MigratingPostgres(Migrating):
         yield
 
     def blockers(self) -> str | None:
-        return _people(self.database.execute_sql(_IN_TRANSACTION).fetchall())
+        return people(self.database.execute_sql(_IN_TRANSACTION).fetchall())
 
     def _one(self, sql: str, *parameters: Any) -> Any:
         row = self.database.execute_sql(sql, parameters or None).fetchone()
@@ -195,7 +195,8 @@ def _lock_key(schema: str, table: str) -> int:
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
 
 
-def _people(rows: list[tuple[Any, ...]]) -> str | None:
+def people(rows: list[tuple[Any, ...]]) -> str | None:
+    """Return sessions in words: their number, user, application, address and state."""
     return (
         "; ".join(
             f"backend {pid} ({user}{f', {application}' if application else ''}, {address or 'this machine'}, {state})"

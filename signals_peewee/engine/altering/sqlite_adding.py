@@ -10,6 +10,7 @@ from peewee import Database, ForeignKeyField, Node
 from ..sql_sqlite.definition import ColumnItem, Constraint
 from ..sql_sqlite.reading import definition
 from ..sql_sqlite.tokens import quoted
+from .fields import is_called, named_field
 from .sqlite_text import default_of, is_constant, literal_of, text_of
 
 
@@ -63,8 +64,6 @@ def new_column(database: Database, name: str, field: Any, *, null: bool = False)
         ValueError: the field has a default that SQL cannot say.
     """
     field = named_field(database, name, field)
-    if isinstance(field, ForeignKeyField):
-        _check_referred(name, field)
     computed = is_called(field.default)
     if null:
         field.null = True
@@ -80,26 +79,6 @@ def new_column(database: Database, name: str, field: Any, *, null: bool = False)
     return NewColumn(sql, read, field, computed)
 
 
-def named_field(database: Database, name: str, field: Any) -> Any:
-    """Return a clone of a field that carries a name, and makes values for a database."""
-    field = field.clone()
-    if field.column_name != name:
-        field.name = field.column_name = name
-    if hasattr(field, "_db_hook"):  # JSON is written by the database's own means, which a bound field gets from it
-        field._db_hook(database)
-    return field
-
-
-def is_called(default: Any) -> bool:
-    """Tell whether a default is a function; Peewee's nodes can be called too."""
-    return callable(default) and not isinstance(default, Node)
-
-
-def value_maker(field: Any) -> Any:
-    """Return what makes a column's value of a default that is a function; it is given a row, which it does not need."""
-    return lambda row: field.db_value(field.default())
-
-
 def index_name(table: str, column: str) -> str:
     """Return the name that playhouse gives the index of a column."""
     from playhouse.migrate import make_index_name
@@ -111,14 +90,6 @@ def _default(said: Constraint) -> str:
     """Return what stands behind DEFAULT."""
     words = list(said.tokens)
     return " ".join(word.text for word in words[next(n for n, word in enumerate(words) if word.says("DEFAULT")) + 1 :])
-
-
-def _check_referred(name: str, field: Any) -> None:
-    """See to it that the key knows the field that it refers to; binding it to a model would."""
-    if not field.rel_field or isinstance(field.rel_model, str):
-        raise ValueError(f"the foreign key {name!r} must name a model and its field=")
-    if isinstance(field.rel_field, str):
-        field.rel_field = field.rel_model._meta.fields[field.rel_field]
 
 
 def _references(database: Database, field: Any) -> str:

@@ -11,7 +11,7 @@ from peewee import Database, Node
 from ..bulk import as_peewee_raises
 from ..sql_sqlite.tokens import quoted
 from .changes import Backfill
-from .sqlite_adding import is_called
+from .fields import is_called
 from .sqlite_table import TableNow, key_of, rows
 from .sqlite_text import text_of
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ...errors import UnfitRows
 from ..sql_sqlite.definition import Constraint
 from ..sql_sqlite.reading import definition
 from ..sql_sqlite.tokens import quoted
 from . import changes as c
-from .sqlite_adding import NewColumn, index_name, is_called, new_column, value_maker
+from .fields import new_default, value_maker
+from .sqlite_adding import NewColumn, index_name, new_column
 from .sqlite_backfill import Filling
 from .sqlite_compare import objects
 from .sqlite_dropping import Dependents, dependents, in_primary_key, rename_column
@@ -26,8 +28,6 @@ from .sqlite_operating import ALTERS_COLUMNS, DROPS_COLUMNS, Operating
 from .sqlite_table import TableNow, names_followed, rows
 from .sqlite_text import default_of, text_of
 from .sqlite_unfit import null_rows, rows_of_type
-
-_TAKEN_FOR_SQL = (")", "'")
 
 
 class Columns(Operating):
@@ -136,14 +136,7 @@ class Columns(Operating):
     def _add_column_default(self, change: c.AddColumnDefault) -> None:
         table = self.table(change.table)
         table.column(change.column)
-        default = change.default() if is_called(change.default) else change.default
-        if default is None:
-            raise ValueError("`default` must be not None/NULL.")
-        if isinstance(default, str) and default.endswith(_TAKEN_FOR_SQL):
-            raise ValueError(
-                f"the default {default!r} of {change.subject} would be SQL to playhouse and is a text here: "
-                f"write SQL({default!r}) if it is SQL, and SQL({default_of(self.database, default)!r}) if it is a text"
-            )
+        default = new_default(change.subject, change.default, partial(default_of, self.database))
         sql = default_of(self.database, default)
         with self.undone_on_error(table.name):
             self.rebuild(table, with_default(table.read, change.column, sql), change.column)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from ..sql_sqlite.tokens import quoted
 from . import changes as c
-from .findings import Code, Finding
+from . import losses
+from .findings import Finding
+from .losses import Said
 from .sqlite_adding import new_column
 from .sqlite_constraints import constraint_sql
 from .sqlite_edits import named
 from .sqlite_operating import ALTERS_COLUMNS, Operating
 from .sqlite_table import rows
 
-FEW = 1000
-"""Up to so many rows nobody notices that a table is read or written as a whole."""
-
-_MANY = 1_000_000
 _NEWER = "SQLite 3.53 would only read them"
 _QUIET = "do it when nobody has to write"
-
-Said = Iterator[tuple[Code, str]]
 
 
 def findings_of(altering: Operating, change: c.Change) -> list[Finding]:
@@ -33,11 +29,9 @@ def findings_of(altering: Operating, change: c.Change) -> list[Finding]:
 
 def _count(altering: Operating, table: str) -> str | None:
     """Return how many rows a table has, in words, or None for few; counting ends early."""
-    sql = f"SELECT count(*) FROM (SELECT 1 FROM main.{quoted(altering.table(table).name)} LIMIT {_MANY})"
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM main.{quoted(altering.table(table).name)} LIMIT {losses.MANY})"
     ((count,),) = rows(altering.database, sql)
-    if count <= FEW:
-        return None
-    return f"all of the {count} rows" if count < _MANY else f"all of the more than {_MANY} rows"
+    return losses.counted(count)
 
 
 def _rewritten(altering: Operating, change: c.Change, instead: str = _QUIET) -> Said:
@@ -80,44 +74,24 @@ def _indexed(altering: Operating, change: c.Change) -> Said:
 
 
 def _drop_column(altering: Operating, change: c.DropColumn) -> Said:
-    yield (
-        "drop",
-        (
-            f"column {change.column!r} goes with its values, which down() cannot bring back, and code that still reads "
-            "or writes it fails; drop it once no running code names it"
-        ),
-    )
+    yield from losses.of_dropped_column(change)
     if change.cascade:
         yield (
             "cascade",
-            (f"indexes, constraints, views and triggers that name {change.subject} go along; drop them by name"),
+            f"indexes, constraints, views and triggers that name {change.subject} go along; drop them by name",
         )
     yield from _rewritten(altering, change)
 
 
-def _drop_table(altering: Operating, change: c.DropTable) -> Said:
-    yield (
-        "drop",
-        (
-            f"table {change.table!r} goes with its rows, which down() cannot bring back; rename it first, and drop it "
-            "once nobody has missed it"
-        ),
-    )
-
-
-def _drop_index(altering: Operating, change: c.DropIndex) -> Said:
-    yield "drop", f"index {change.name!r} goes, and queries that use it read the whole table; make the next one first"
-
-
 def _drop_constraint(altering: Operating, change: c.DropConstraint) -> Said:
-    yield "drop", f"nothing keeps {change.name!r} any more; where another rule takes its place, add that one first"
+    yield from losses.of_dropped_constraint(change)
     said = named(altering.table(change.table).read, change.name)
     if said is None or said.kind != "check" or not altering.can(ALTERS_COLUMNS):
         yield from _rewritten(altering, change)
 
 
 def _drop_foreign_key(altering: Operating, change: c.DropForeignKey) -> Said:
-    yield "drop", f"rows of {change.table!r} may then point at nothing, and ON DELETE does nothing; keep it if you can"
+    yield from losses.of_dropped_key(change)
     yield from _rewritten(altering, change)
 
 
@@ -129,7 +103,7 @@ def _drop_not_null(altering: Operating, change: c.DropNotNull) -> Said:
 def _drop_default(altering: Operating, change: c.DropColumnDefault) -> Said:
     column = altering.table(change.table).column(change.column)
     if column.not_null:
-        yield "default-lost", f"old code that leaves {change.subject} out will fail; drop it once no such code runs"
+        yield from losses.of_dropped_default(change)
     yield from _rewritten(altering, change)
 
 
@@ -146,21 +120,6 @@ def _add_unique(altering: Operating, change: c.AddUnique) -> Said:
     yield from _rewritten(altering, change, "a unique index, add_index(…, unique=True), is built without that")
 
 
-def _rename_column(altering: Operating, change: c.RenameColumn) -> Said:
-    yield (
-        "rename",
-        _renamed(change.subject, f"add {change.new_name!r}, write both, backfill, and drop the old one later"),
-    )
-
-
-def _rename_table(altering: Operating, change: c.RenameTable) -> Said:
-    yield "rename", _renamed(change.table, "leave a view of the old name until no code needs it")
-
-
-def _renamed(old: str, instead: str) -> str:
-    return f"code that runs now and says {old!r} fails from this moment on; {instead}"
-
-
 def _backfill(altering: Operating, change: c.Backfill) -> Said:
     yield from _updated(altering, change, "with atomic = False in the step each batch is a transaction")
 
@@ -169,7 +128,7 @@ _WHICH: Mapping[type[c.Change], Callable[[Operating, Any], Said]] = MappingProxy
     {
         c.AddColumn: _add_column,
         c.DropColumn: _drop_column,
-        c.RenameColumn: _rename_column,
+        c.RenameColumn: lambda _, change: losses.of_renamed_column(change),
         c.AddNotNull: _checked,
         c.DropNotNull: _drop_not_null,
         c.AddColumnDefault: _rewritten,
@@ -182,8 +141,8 @@ _WHICH: Mapping[type[c.Change], Callable[[Operating, Any], Said]] = MappingProxy
         c.AddForeignKey: _rewritten,
         c.DropForeignKey: _drop_foreign_key,
         c.AddIndex: _indexed,
-        c.DropIndex: _drop_index,
-        c.RenameTable: _rename_table,
-        c.DropTable: _drop_table,
+        c.DropIndex: lambda _, change: losses.of_dropped_index(change),
+        c.RenameTable: lambda _, change: losses.of_renamed_table(change),
+        c.DropTable: lambda _, change: losses.of_dropped_table(change),
     }
 )
