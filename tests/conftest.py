@@ -5,6 +5,7 @@ SIGNALS_TEST_DRIVER    `psycopg2` or `psycopg3`; by default whichever Peewee pre
 SIGNALS_TEST_POSTGRES  the URL of a server to create databases on, or a major version installed on this machine (`15`);
                        by default a server is started from the test wheel
 SIGNALS_TEST_PROFILE   `default`, or `matrix` for fewer random examples
+SIGNALS_TEST_CASES     how many random SQLite tables are changed: 2000 by default, 300 in the profile `matrix`
 SIGNALS_TEST_PROCESSES `yes`, or `no` to leave out the modules of many processes: races, crashes, whole random runs
 SIGNALS_DATA           the folder of real feedback; by default `../shared/data` beside the checkout
 """
@@ -24,7 +25,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
-from peewee import Database
+from peewee import Database, sqlite3
 from playhouse.db_url import connect
 from serve_postgres import binaries, running
 
@@ -73,7 +74,10 @@ def pytest_configure() -> None:
 def pytest_report_header() -> str:
     postgres = urlsplit(SERVER).hostname or SERVER or "from the test wheel"
     profile = os.environ.get("SIGNALS_TEST_PROFILE", "default")
-    return f"engines: {', '.join(ENGINES)}; driver: {DRIVER or 'any'}; postgres: {postgres}; examples: {profile}"
+    return (
+        f"engines: {', '.join(ENGINES)}; driver: {DRIVER or 'any'}; postgres: {postgres}; "
+        f"sqlite: {sqlite3.sqlite_version}; examples: {profile}"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

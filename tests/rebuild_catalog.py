@@ -59,14 +59,17 @@ def picture(database: SqliteDatabase) -> Picture:
 
 def content(database: SqliteDatabase, table: str, without_rowid: bool) -> list[dict[str, Any]]:
     """Return the rows of a table, each value with its type, and the rowid under the name None."""
-    names = [row[1] for row in rows(database, f"PRAGMA table_xinfo({_q(table)})")]
+    told = rows(database, f"PRAGMA table_xinfo({_q(table)})")
+    names = [row[1] for row in told]
+    key = [_q(row[1]) for row in sorted(told, key=lambda row: row[5]) if row[5]]
+    ordered = f"ORDER BY {', '.join(key)}" if without_rowid else "NOT INDEXED"
     taken = {name.lower() for name in names}
     rowid = next((name for name in ("rowid", "oid", "_rowid_") if name not in taken), None)
     counted = rowid if rowid and not without_rowid else "NULL"
     cells = "".join(f", typeof({_q(name)}), {_q(name)}" for name in names)
     return [
         {"": row[0], **{name: (row[2 * n + 1], row[2 * n + 2]) for n, name in enumerate(names)}}
-        for row in rows(database, f"SELECT {counted}{cells} FROM {_q(table)}")
+        for row in rows(database, f"SELECT {counted}{cells} FROM {_q(table)} {ordered}")
     ]
 
 

@@ -73,9 +73,10 @@ class Columns(Operating):
                     table, change.column, new_column(self.database, change.column, change.field, null=True)
                 )
         self._backfill(c.Backfill(change.table, change.column, value_maker(new.field)))
-        if new.not_null and not self.table(change.table).column(change.column).not_null:
-            self._add_not_null(c.AddNotNull(change.table, change.column))
-        self._index_column(change, new)
+        with self.undone_on_error(table.name):  # together: a second run that finds NOT NULL takes all for done
+            if new.not_null and not self.table(change.table).column(change.column).not_null:
+                self._add_not_null(c.AddNotNull(change.table, change.column))
+            self._index_column(change, new)
 
     def _drop_column(self, change: c.DropColumn) -> None:
         table = self.table(change.table)

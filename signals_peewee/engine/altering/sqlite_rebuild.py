@@ -16,7 +16,7 @@ from peewee import Database
 from ..sql_sqlite.reading import definition
 from ..sql_sqlite.tokens import folded, quoted
 from .sqlite_compare import Objects, compare_rows, compare_tables, objects, same_objects
-from .sqlite_table import TableNow, names_followed, rowid_of, rows, table_now
+from .sqlite_table import TableNow, key_of, names_followed, rowid_of, rows, table_now
 
 SUFFIX = "__rebuilt__"
 _STATISTICS = ("sqlite_stat1", "sqlite_stat4")
@@ -86,10 +86,12 @@ def _copy(database: Database, old: TableNow, new: TableNow, change: Rebuilding) 
     copied = {quoted(name): sql for name, sql in sources.items() if sql is not None}
     if old.alias is None and (rowid := rowid_of(old, new)):
         copied[rowid] = rowid
-    # OR ABORT: a constraint may say ON CONFLICT IGNORE. NOT INDEXED: in the order of the table, whatever covers it.
+    # OR ABORT: a constraint may say ON CONFLICT IGNORE. In the order of the table, whatever index covers it:
+    # NOT INDEXED says so where there are rowids, and nothing where there are none.
+    ordered = f"ORDER BY {', '.join(key_of(old))}" if old.without_rowid else "NOT INDEXED"
     database.execute_sql(
         f"INSERT OR ABORT INTO main.{quoted(new.name)} ({', '.join(copied)}) "
-        f"SELECT {', '.join(copied.values())} FROM main.{quoted(old.name)} NOT INDEXED"
+        f"SELECT {', '.join(copied.values())} FROM main.{quoted(old.name)} {ordered}"
     )
 
 
