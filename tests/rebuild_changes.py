@@ -81,6 +81,12 @@ def planned(d: Drawing, made: Made) -> Planned:
     return d.pick(_KINDS)(d, made, made.table)
 
 
+def says(text: str | None, name: str) -> bool:
+    """Tell whether a text may name a column, in any way of quoting."""
+    forms = (name, name.replace('"', '""'), name.replace("`", "``"))
+    return any(form.lower() in (text or "").lower() for form in forms)
+
+
 def _plain(d: Drawing, made: Made) -> Column:
     return d.pick([column for column in made.columns if column.kind == "plain"])
 
@@ -122,7 +128,7 @@ def _drop_column(d: Drawing, made: Made, table: str) -> Planned:
         words = [text for key, (_, text) in before.objects.items() if key != ("table", table) and text]
         words += [other.text for other in made.columns if other is not column] + made.constraints
         plain = [other for other in made.columns if other.kind != "generated"]
-        named = any(column.name.lower() in word.lower() for word in words)
+        named = any(says(word, column.name) for word in words)
         return not named and column.name not in made.key and len(plain) > 1
 
     return Planned(DropColumn(table, column.name), column.name, column.text, fits, keys=True)
@@ -130,8 +136,12 @@ def _drop_column(d: Drawing, made: Made, table: str) -> Planned:
 
 def _rename_column(d: Drawing, made: Made, table: str) -> Planned:
     column, new = d.pick(made.columns), d.pick(("renamed", "re-named", 'x"', "order"))
-    nested = lambda before: ("view", "v2") not in before.objects  # noqa: E731
-    return Planned(RenameColumn(table, column.name, new), fits=nested, renamed=(column.name, new))
+
+    def fits(before: Picture) -> bool:  # SQLite cannot do these: a view of a view; a key without rowid, and UNIQUE too
+        twice = made.without_rowid and column.name in made.key
+        return ("view", "v2") not in before.objects and not twice
+
+    return Planned(RenameColumn(table, column.name, new), fits=fits, renamed=(column.name, new))
 
 
 def _rename_table(d: Drawing, made: Made, table: str) -> Planned:
@@ -291,7 +301,8 @@ def _drop_index(d: Drawing, made: Made, table: str) -> Planned:
     if not names:
         return _add_index(d, made, table)
     name = d.pick(names)
-    return Planned(DropIndex(table, name), dropped=frozenset([name]))
+    needed = lambda before: any(index[:2] == (name, 1) for index in before.indexes[table]) and _children(before, table)  # noqa: E731
+    return Planned(DropIndex(table, name), fits=lambda before: not needed(before), dropped=frozenset([name]))
 
 
 def _index_name(sql: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, event, given, settings
 from peewee import DatabaseError, SqliteDatabase
 from rebuild_catalog import Picture, picture
-from rebuild_changes import Planned, cases
+from rebuild_changes import Planned, cases, says
 from rebuild_kit import change, rows
 from rebuild_tables import Made, build, tables
 
@@ -96,7 +96,7 @@ def compare_objects(made: Made, planned: Planned, before: Picture, after: Pictur
     sql = str(after.objects[name][1])
     assert sql.endswith(made.suffix)
     for text in (*(column.text for column in made.columns), *made.constraints):
-        alone = type(planned.change).__name__ == "DropColumn" and f"{planned.column}".lower() in text.lower()
+        alone = type(planned.change).__name__ == "DropColumn" and says(text, str(planned.column))
         if text not in planned.texts and text != planned.edited and not alone:
             assert unqualified(text, made.quoted) in unqualified(sql, made.quoted)
     for comment in set(made.comments) if not planned.texts and type(planned.change).__name__ != "DropColumn" else ():

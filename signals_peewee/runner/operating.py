@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..engine.altering import Altering, Change, NoEffect, RunSql, findings_of_sql
+from ..engine.altering import Altering, Change, RunSql, findings_of_sql
 from ..errors import NothingChanged
 from .effects import Look, check_before, is_moot, is_there, is_visible, operation_of, shape_of
 from .events import Teller
@@ -76,12 +76,8 @@ class Operator:
             if self._lint.looks:
                 self._lint.hear(self._findings(change))
             before = shape_of(change, self._look)
-            try:
-                self._altering.apply(change)
-            except NoEffect as error:
-                self._nothing_changed(change, lenient, error)
-            else:
-                self._check_effect(change, before, lenient)
+            self._altering.apply(change)
+            self._check_effect(change, before, lenient)
 
     def execute_script(self, sql: str) -> None:
         """Execute several statements without ending the transaction."""
@@ -128,17 +124,14 @@ class Operator:
 
     def _check_effect(self, change: Change, before: object, lenient: bool) -> None:
         if before is not None and shape_of(change, self._look) == before:
-            self._nothing_changed(change, lenient)
+            if not lenient:
+                problem = "what it asks for was there already; say safe=True where that may be so"
+                raise NothingChanged(operation_of(change), change.subject, problem)
+            self._skip(change)
         elif before is None and is_visible(change) and not is_there(change, self._look):
             raise NothingChanged(
                 operation_of(change), change.subject, "its effect is not in the catalog of the database"
             )
-
-    def _nothing_changed(self, change: Change, lenient: bool, error: NoEffect | None = None) -> None:
-        if not lenient:
-            problem = "what it asks for was there already; say safe=True where that may be so"
-            raise NothingChanged(operation_of(change), change.subject, problem) from error
-        self._skip(change)
 
     def _skip(self, change: Change) -> None:
         self._teller("skipped", message=f"{operation_of(change)} {change.subject} was skipped: its effect is there")

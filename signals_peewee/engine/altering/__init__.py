@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import Altering, Conduct, NoEffect, altering_for
+from .base import Altering, Conduct, altering_for
 from .changes import (
     AddColumn,
     AddColumnDefault,
@@ -50,7 +50,6 @@ __all__ = [
     "DropNotNull",
     "DropTable",
     "Finding",
-    "NoEffect",
     "RenameColumn",
     "RenameTable",
     "RunSql",

@@ -36,10 +36,6 @@ class Conduct:
     tell: Callable[[int, int | None], None] = lambda done, total: None
 
 
-class NoEffect(ValueError):
-    """A change would leave everything as it is."""
-
-
 class Altering(ABC):
     """Carries out the operations of one step.
 
@@ -66,7 +62,6 @@ class Altering(ABC):
 
         Raises:
             ValueError: it cannot be done as asked; the message says what to write instead. Nothing was changed.
-            NoEffect: everything is as asked already.
         """
 
 

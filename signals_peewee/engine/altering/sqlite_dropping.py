@@ -39,7 +39,7 @@ class Dependents:
         """What is in the way, in words."""
         return [
             *(f"index {name!r}" for name in self.indexes),
-            *(f"constraint {said.name or said.kind.upper()!r}" for said in self.constraints),
+            *(f"constraint {said.name or said.text!r}" for said in self.constraints),
             *(f"column {name!r}" for name in self.columns),
             *(f"view {name!r}" for name in self.views),
             *(f"trigger {name!r}" for name in self.triggers),

@@ -11,7 +11,7 @@ from peewee import IntegrityError, OperationalError
 
 from ...errors import UnfitRows
 from ..sql_sqlite.tokens import quoted
-from .base import Altering, NoEffect
+from .base import Altering
 from .sqlite_rebuild import SUFFIX, Rebuilding, rebuild
 from .sqlite_table import TableNow, names_followed, rows, table_now
 
@@ -81,9 +81,9 @@ class Operating(Altering):
     def rebuild(self, table: TableNow, sql: str, *columns: str, **change: Any) -> None:
         """Give a table another CREATE TABLE statement; the definition of these columns may differ.
 
-        Raises:
-            NoEffect: it is the one that the table has, and every value stays.
+        Where it is the one that the table has, and every value stays, there is nothing to do.
         """
-        if sql == table.read.sql and all(value == quoted(name) for name, value in change.get("values", {}).items()):
-            raise NoEffect(f"table {table.name!r} is like that already: {sql}")
+        values = change.get("values", {})
+        if sql == table.read.sql and all(value == quoted(name) for name, value in values.items()):
+            return
         rebuild(self.database, table, Rebuilding(sql, columns=frozenset(columns), **change))

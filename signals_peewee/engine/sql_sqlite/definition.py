@@ -38,6 +38,11 @@ class Constraint:
         return self.tokens[-1].end
 
     @property
+    def text(self) -> str:
+        """What it says, without comments, and with one blank between its words."""
+        return " ".join(token.text for token in self.tokens)
+
+    @property
     def referred(self) -> str | None:
         """The table that a foreign key refers to."""
         after = [following for token, following in pairwise(self.tokens) if token.says("REFERENCES")]
