@@ -8,6 +8,20 @@ from typing import Any
 from peewee import SQL, Field
 
 from .base import Engine, engine_for, plain_database
+from .postgres import Postgres
+from .sqlite import Sqlite
+
+
+class DefaultNow(SQL):
+    """The DEFAULT that is this instant, in the words of the database that a statement is rendered for."""
+
+    def __init__(self) -> None:
+        super().__init__("DEFAULT CURRENT_TIMESTAMP")
+
+    def __sql__(self, ctx: Any) -> Any:
+        # A context does not say which database it is of, but for the way in which it writes a parameter.
+        engine = Sqlite if ctx.state.param == "?" else Postgres
+        return ctx.literal(f"DEFAULT {engine.default_now}")
 
 
 class InstantField(Field):
@@ -23,13 +37,13 @@ class InstantField(Field):
     def __init__(self, *, default_now: bool = False, **options: Any) -> None:
         self.default_now = default_now
         super().__init__(**options)
+        if default_now:
+            self.constraints = [*(self.constraints or ()), DefaultNow()]
 
     def bind(self, model: Any, name: str, set_attribute: bool = True) -> None:
         super().bind(model, name, set_attribute)
         if model._meta.database is not None:
             self.engine = engine_for(plain_database(model._meta.database))
-            if self.default_now:
-                self.constraints = [SQL(f"DEFAULT {self.engine.default_now}")]
 
     def db_value(self, value: datetime | None) -> Any:
         return value if value is None or self.engine is None else self.engine.to_column(value)

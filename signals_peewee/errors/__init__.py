@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from .migrations import (
+    ComparisonRefused,
     ContextChanged,
     DatabaseAhead,
+    DriftFound,
     EditedStep,
     HistoryMismatch,
     InvalidDependency,
+    InvalidModel,
     InvalidScript,
     InvalidSource,
     IrreversibleStep,
@@ -45,9 +48,11 @@ from .tree import (
 )
 
 __all__ = [
+    "ComparisonRefused",
     "ContextChanged",
     "DatabaseAhead",
     "DatabaseUnavailable",
+    "DriftFound",
     "EditedStep",
     "HistoryMismatch",
     "HostsChanged",
@@ -56,6 +61,7 @@ __all__ = [
     "InvalidFilter",
     "InvalidHosts",
     "InvalidMerge",
+    "InvalidModel",
     "InvalidOption",
     "InvalidScript",
     "InvalidSignal",

@@ -266,3 +266,33 @@ class TableDiffers(MigrationError):
     def __init__(self, table: str, problem: str) -> None:
         self.table = table
         super().__init__(f"{table}: {problem}; this is a mistake of the library's, and nothing was changed: report it")
+
+
+class InvalidModel(MigrationError, ValueError):
+    """A model whose own DDL the database refuses, so that nothing can be compared with it.
+
+    Attributes:
+        model: the name of its class.
+        statement: the statement that was refused.
+    """
+
+    def __init__(self, model: object, statement: str, problem: str) -> None:
+        self.model = getattr(model, "__name__", str(model))
+        self.statement = statement
+        super().__init__(f"model {self.model}: the database does not take its own DDL: {problem} in {statement!r}")
+
+
+class ComparisonRefused(MigrationError, PermissionError):
+    """The role may not make the temporary tables that models are compared through."""
+
+
+class DriftFound(MigrationError):
+    """The database is not what the models say, so nothing was recorded.
+
+    Attributes:
+        drift: the Drift: every difference.
+    """
+
+    def __init__(self, drift: Any) -> None:
+        self.drift = drift
+        super().__init__(f"the database is not what the models say, so nothing was recorded:\n{drift}")

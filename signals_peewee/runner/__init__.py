@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .drift import Difference, Drift
 from .entrypoints import EntryPointSource, entry_point_sources
 from .events import StepEvent
 from .inline import InlineSource, InlineStep
@@ -12,7 +13,9 @@ from .sources import DirectorySource, PackageSource, Source
 from .status import Status, StepStatus
 
 __all__ = [
+    "Difference",
     "DirectorySource",
+    "Drift",
     "EntryPointSource",
     "InlineSource",
     "InlineStep",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from peewee import Database
+from peewee import Database, Model
 
 from ..engine import plain_database
 from ..engine.migrating import migrating_for
@@ -14,6 +14,7 @@ from .adopting import Adoption
 from .catalog import Catalog, sources_in
 from .comparison import Comparison
 from .context import contexts_of
+from .drift import Drift, drift_of, models_of
 from .events import Observer
 from .history import History, Row
 from .lint import LintMode
@@ -73,6 +74,7 @@ class MigrationRunner:
         migrating = migrating_for(plain_database(database))
         migrating.engine.check_schema(schema)
         self._sources = sources_in(sources)
+        self._history_table = checked_table(history_table)
         self._options: dict[str, Any] = {
             "history_table": history_table,
             "schema": schema,
@@ -84,7 +86,7 @@ class MigrationRunner:
         }
         self._setup = Setup(
             migrating,
-            History(migrating, checked_table(history_table), schema),
+            History(migrating, self._history_table, schema),
             schema,
             contexts_of([source.name for source in self._sources], context),
             checked_limits(lock_wait, lock_timeout),
@@ -214,6 +216,27 @@ class MigrationRunner:
             return [comparison.catalog.by_id[row.id] for row in comparison.rows[::-1] if row.id in loaded]
 
         return self._in_turns(chosen, lambda turn, steps, done: turn.revert(steps, loaded, done))
+
+    def check(self, models: Iterable[type[Model]] | None = None, *, strict: bool = False) -> Drift:
+        """Compare the database with models, and return every difference; nothing is written, and no table locked.
+
+        It may be called inside a transaction. On Postgres the models' own DDL makes temporary tables, which are taken
+        back; on SQLite it makes tables in memory.
+
+        Args:
+            models: Peewee models, bound or not, which are left as they are; None for those that the sources offer.
+            strict: tables that no model has are differences too, but for the history.
+
+        Raises:
+            InvalidOption: there are no models, two have one table, or a key of one is not resolved.
+            InvalidModel: the database refuses the DDL of a model.
+            ComparisonRefused: the role may not make temporary tables.
+            OpenTransaction: a statement failed before in the transaction that is open.
+        """
+        chosen = models_of(models, self._sources)
+        with self._session.open(to_change=False):
+            known = [self._history_table] if strict else None
+            return drift_of(self._setup.migrating, self._setup.schema, chosen, known=known)
 
     def repair(self, step: str, action: Action) -> list[str]:
         """Tell the history what only a person can know; return "source:name" of the steps whose rows changed.

@@ -49,6 +49,14 @@ class Inspector(ABC):
         Only the difference between two such forms means something; they are for no one to execute.
         """
 
+    def spelled(self, names: Iterable[str], schema: str | None = None) -> list[str]:
+        """Return the names as the database holds them, where it holds them in another case but takes them for one."""
+        return list(names)
+
+    @abstractmethod
+    def folded(self, name: str) -> str:
+        """Return what two names have in common that are one to the database."""
+
 
 def inspector_for(database: Database) -> Inspector:
     """Return what reads the catalog of a database that `plain_database` gave."""

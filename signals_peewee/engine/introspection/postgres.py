@@ -42,6 +42,9 @@ class InspectorPostgres(Inspector):
     def canonical(self, sql: str) -> str:
         return sql  # the server has written it itself
 
+    def folded(self, name: str) -> str:
+        return name
+
     def _found(self, names: list[str], schema: str | None) -> list[_Relation]:
         if not names:
             return []

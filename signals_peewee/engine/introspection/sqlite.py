@@ -75,6 +75,13 @@ class InspectorSqlite(Inspector):
     def canonical(self, sql: str) -> str:
         return canonical(sql)
 
+    def spelled(self, names: Iterable[str], schema: str | None = None) -> list[str]:
+        wanted = {folded(name) for name in names}
+        return [name for name in self.tables(schema) if folded(name) in wanted]
+
+    def folded(self, name: str) -> str:
+        return folded(name)
+
     def _with_referred(self, tables: dict[str, Table], schema: str | None) -> dict[str, Table]:
         """Write out the columns that are meant where a key names the other table alone."""
         bare = {key.table for table in tables.values() for key in table.foreign_keys if not key.referred}
