@@ -22,7 +22,8 @@ _DEPENDED_ON = "2BP01"
 _HOLDERS = """
 SELECT a.pid, a.usename, a.application_name, a.client_addr, a.state FROM pg_stat_activity a
 WHERE a.pid <> pg_backend_pid() AND EXISTS (
-    SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.granted AND l.locktype = 'relation' AND l.relation = ANY (%s::oid[])
+    SELECT FROM pg_locks l
+    WHERE l.pid = a.pid AND l.granted AND l.locktype = 'relation' AND l.relation = ANY (%s::oid[])
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 ORDER BY a.xact_start LIMIT 5
 """

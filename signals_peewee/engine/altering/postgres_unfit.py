@@ -62,12 +62,13 @@ def key_of(table: TableNow) -> tuple[str, ...]:
     return table.primary_key or ("ctid",)
 
 
-def _rows(
+def _rows(  # noqa: PLR0917
     database: Database,
     table: TableNow,
     columns: tuple[str, ...],
     condition: str,
     problem: str,
+    *,
     shown: tuple[str, ...] = (),
 ) -> UnfitRows | None:
     source = f"FROM {table.sql} WHERE {condition}"
