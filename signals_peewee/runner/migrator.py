@@ -54,7 +54,7 @@ class StepMigrator(SchemaMigrator):  # type: ignore[misc]
     context: Mapping[str, Any]
     _operator: Operator
 
-    def add_column(
+    def add_column(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, table: str, column_name: str, field: Any, allow_not_null: bool = False, *, safe: bool = False
     ) -> Operation:
         """Add a column; a constant default of the field stays in the database, a function fills every row.
@@ -220,7 +220,7 @@ class StepMigrator(SchemaMigrator):  # type: ignore[misc]
         """Drop an index; with `concurrently` as in `add_index`."""
         return self._operation(DropIndex(table, index_name, concurrently), safe=safe)
 
-    def sql(self, sql: str, params: Any = None) -> Operation:
+    def sql(self, sql: str, params: Any = None) -> Operation:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Execute any SQL, of which nobody looks whether it changed something."""
         return self._operation(RunSql("", sql, params))
 

@@ -57,8 +57,8 @@ def _updated(altering: Constraints, change: c.Change) -> Said:
         yield (
             "update",
             (
-                f"{count} of {change.table!r} may be changed in one transaction, and who writes them waits; {_ONLINE} they "
-                "are changed in batches"
+                f"{count} of {change.table!r} may be changed in one transaction, and who writes them waits; "
+                f"{_ONLINE} they are changed in batches"
             ),
         )
 
