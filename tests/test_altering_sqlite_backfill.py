@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from peewee import SQL, IntegerField, SqliteDatabase, TextField
+from peewee import SQL, IntegerField, IntegrityError, SqliteDatabase, TextField
 from rebuild_kit import change, rows
 from runner_kit import PROCESSES
 
@@ -84,6 +84,15 @@ def test_a_value_of_null_is_an_error_and_not_an_endless_loop(database: SqliteDat
     database.execute_sql("INSERT INTO t (b) VALUES (1), (2), (3)")
     with pytest.raises(ValueError, match=r"the value for t.a is NULL in the row where \(rowid\) is \([12],\)"):
         change(database, Backfill("t", "a", value, batch_size=1), atomic=False)
+
+
+@pytest.mark.parametrize("value", [7, lambda row: 7])
+def test_a_constraint_that_would_replace_rows_replaces_none(database: SqliteDatabase, value: Any) -> None:
+    database.execute_sql("CREATE TABLE t (a INT UNIQUE ON CONFLICT REPLACE)")
+    database.execute_sql("INSERT INTO t VALUES (NULL), (NULL)")
+    with pytest.raises(IntegrityError, match="UNIQUE"):
+        change(database, Backfill("t", "a", value))
+    assert rows(database, "SELECT a FROM t") == [(None,), (None,)]
 
 
 def test_an_error_of_the_function_is_the_error(database: SqliteDatabase) -> None:

@@ -100,7 +100,8 @@ def compare_objects(made: Made, planned: Planned, before: Picture, after: Pictur
         if text not in planned.texts and text != planned.edited and not alone:
             assert unqualified(text, made.quoted) in unqualified(sql, made.quoted)
     for comment in set(made.comments) if not planned.texts and type(planned.change).__name__ != "DropColumn" else ():
-        assert sql.count(comment) >= str(before.objects[name][1]).count(comment) - (planned.edited or "").count(comment)
+        was, now = (unqualified(str(of.objects[name][1]), made.quoted).count(comment) for of in (before, after))
+        assert now >= was - (planned.edited or "").count(comment)
 
 
 def unqualified(text: str, table: str) -> str:

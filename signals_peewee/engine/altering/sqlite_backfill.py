@@ -87,12 +87,14 @@ class Filling:
             self._refuse_what_is_null_still(between, batch)
         return changed
 
+    # OR ABORT, both times: a constraint may say ON CONFLICT REPLACE, which would delete the rows that have the value.
+
     def _together(self, between: str, batch: list[Key]) -> int:
         value, parameters = ("?", [self._value])
         if isinstance(self._value, Node):
             value, parameters = text_of(self._database, self._value), []
         cursor = self._database.execute_sql(
-            f"UPDATE {self._source} SET {quoted(self._column)} = {value} WHERE {between}",
+            f"UPDATE OR ABORT {self._source} SET {quoted(self._column)} = {value} WHERE {between}",
             [*parameters, *batch[0], *batch[-1]],
         )
         return int(self._database.rows_affected(cursor))
@@ -107,7 +109,7 @@ class Filling:
         )
         keys = len(self._key)
         values = [(self._value(dict(zip(columns, row[keys:], strict=True))), *row[:keys]) for row in found]
-        statement = f"UPDATE {self._source} SET {quoted(self._column)} = ? WHERE {self._row} = {self._places}"
+        statement = f"UPDATE OR ABORT {self._source} SET {quoted(self._column)} = ? WHERE {self._row} = {self._places}"
         with as_peewee_raises:
             self._database.cursor().executemany(statement, values)
         return len(values)
