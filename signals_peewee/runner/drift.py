@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from peewee import Model
@@ -10,10 +10,8 @@ from peewee import Model
 from ..engine.introspection import Column
 from ..engine.migrating import Migrating
 from ..engine.scratch import Pair, scratch_for
-from ..errors import InvalidOption
 from .describing import described, part_of
 from .gaps import Comparing, Gap, Kind, Shape
-from .sources import Source
 
 
 @dataclass(frozen=True)
@@ -75,24 +73,6 @@ def drift_of(
         others = (name for name in scratch.others(models) if name not in known)
         found += [Difference("table", name, None, None, "") for name in others]
     return Drift(tuple(found))
-
-
-def models_of(models: Iterable[type[Model]] | None, sources: Sequence[Source]) -> list[type[Model]]:
-    """Return the models that were given, or else those that the sources offer.
-
-    Raises:
-        InvalidOption: there are none, or one of them is no model.
-    """
-    if models is None:
-        offered = [getattr(source, "models", None) for source in sources]
-        if all(some is None for some in offered):
-            raise InvalidOption("models", None, "models, here or in a source: DirectorySource(…, models=[User, …])")
-        models = [model for some in offered if some is not None for model in (some() if callable(some) else some)]
-    chosen = list(models)
-    for model in chosen:
-        if not (isinstance(model, type) and issubclass(model, Model)):
-            raise InvalidOption("models", model, "Peewee model classes")
-    return chosen
 
 
 def _difference(pair: Pair, gap: Gap) -> Difference:

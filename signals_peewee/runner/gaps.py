@@ -126,19 +126,28 @@ class Comparing:
         self, kind: Kind, expected: Sequence[Any], found: Sequence[Any], said: Callable[[Any], Any], named: set[str]
     ) -> Iterator[Gap]:
         """Match what a model says with what is there: by name what it names, and everything else by what it says."""
-        left = list(found)
+        left, rest = list(found), []
         for one in sorted(expected, key=lambda one: self._name(one) not in named):
-            own = self._name(one) if self._name(one) in named else None
             same = [other for other in left if said(other) == said(one)]
-            other = next((other for other in same if own in (None, self._name(other))), None)
-            if other is None:
-                of_name = [other for other in left if own is not None and self._name(other) == own]
-                other = next(iter(of_name or same), None)
-                yield Gap(kind, one.name, one, other)
+            own = [other for other in same if self._name(one) not in named or self._name(other) == self._name(one)]
+            if own:
+                left.remove(own[0])
+            else:
+                rest.append(one)
+        for one in rest:
+            other = self._nearest(one, left, said)
             if other is not None:
                 left.remove(other)
+            yield Gap(kind, one.name, one, other)
         for other in left:
             yield Gap(kind, other.name, None, other)
+
+    def _nearest(self, one: Any, left: Sequence[Any], said: Callable[[Any], Any]) -> Any:
+        """Return what is there in place of what a model says: of its name, or its words, or the key of its column."""
+        of_name = [other for other in left if one.name is not None and self._name(other) == self._name(one)]
+        of_words = [other for other in left if said(other) == said(one)]
+        of_column = [other for other in left if isinstance(one, ForeignKey) and other.columns == one.columns]
+        return next(iter([*of_name, *of_words, *of_column]), None)
 
     def _name(self, one: Any) -> str | None:
         return None if one.name is None else self._folded(one.name)

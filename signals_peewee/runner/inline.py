@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import InvalidOption
+from .offered import Models, offered
 from .outline import Outline, is_finding, is_step_id
 from .scripts import Function, Functions, Script, normalised
 from .sources import checked_name, in_order
@@ -41,10 +42,12 @@ class InlineSource:
     Args:
         name: what its steps are recorded under, for ever.
         steps: functions of (migrator, db), or InlineSteps; new ones go to the end of the list.
+        models: the models that its steps make the tables of, or a function that returns them, for `check()`.
     """
 
-    def __init__(self, name: str, steps: Sequence[Function | InlineStep]) -> None:
+    def __init__(self, name: str, steps: Sequence[Function | InlineStep], *, models: Models | None = None) -> None:
         self.name = checked_name(name)
+        self.models = offered(models)
         self.steps = tuple(step if isinstance(step, InlineStep) else InlineStep(step) for step in steps)
         for step in self.steps:
             _check(step)

@@ -9,15 +9,16 @@ from peewee import Database, Model
 
 from ..engine import plain_database
 from ..engine.migrating import migrating_for
-from ..errors import IrreversibleStep
+from ..errors import DriftFound, IrreversibleStep
 from .adopting import Adoption
 from .catalog import Catalog, sources_in
 from .comparison import Comparison
 from .context import contexts_of
-from .drift import Drift, drift_of, models_of
+from .drift import Drift, drift_of
 from .events import Observer
 from .history import History, Row
 from .lint import LintMode
+from .offered import models_of, offers
 from .options import OnAhead, OutOfOrder, check, checked_limits, checked_policies, checked_table
 from .plan import Plan, plan_of
 from .rehearsal import Copy, Listener, check_copy, check_histories, copy_of, on_the_copy
@@ -158,18 +159,29 @@ class MigrationRunner:
 
         return self._in_turns(chosen, lambda turn, steps, done: turn.apply(steps, loaded, done))
 
-    def stamp(self, target: str | None = None) -> list[str]:
+    def stamp(self, target: str | None = None, *, models: Iterable[type[Model]] | None = None) -> list[str]:
         """Record the pending steps as applied without running them, and return their "source:name".
 
-        For a database that has its tables already, from another tool or by hand. Nothing looks whether it really has.
+        For a database that has its tables already, from another tool or by hand. Whether it really has is looked at
+        where there are models to compare it with: those given here or, without a target, those that the sources offer.
 
         Args:
             target: record no more than this step and what must come before it.
+            models: Peewee models that say what the database is now.
 
         Raises:
+            DriftFound: it is not what the models say; nothing was recorded.
             HistoryMismatch, LockTimeout, OpenTransaction: as in `up`.
         """
-        return self._in_turns(lambda comparison: self._to_apply(comparison, target), Turn.stamp)
+        compared = models is not None or (target is None and offers(self._sources))
+        chosen = models_of(models, self._sources) if compared else None
+
+        def work(turn: Turn, steps: list[Script], done: list[str]) -> bool:
+            if chosen is not None and (drift := drift_of(self._setup.migrating, self._setup.schema, chosen)):
+                raise DriftFound(drift)
+            return turn.stamp(steps, done)
+
+        return self._in_turns(lambda comparison: self._to_apply(comparison, target), work)
 
     def adopt(self, table: str = "schema_migration", *, source: str | None = None) -> list[str]:
         """Record what `playhouse.migrations` applied, without running it, and return the "source:name" of the new rows.

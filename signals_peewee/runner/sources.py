@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import InvalidOption, InvalidSource
+from .offered import Models, offered
 from .scripts import FileScript, Script
 
 if TYPE_CHECKING:
@@ -49,11 +50,13 @@ class DirectorySource:
     Args:
         path: the folder.
         name: what its steps are recorded under, for ever, wherever the folder moves to.
+        models: the models that its steps make the tables of, or a function that returns them, for `check()`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, name: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, name: str, models: Models | None = None) -> None:
         self.path = Path(path)
         self.name = checked_name(name)
+        self.models = offered(models)
 
     def scripts(self) -> Sequence[Script]:
         """Read every script of the folder."""
@@ -74,11 +77,13 @@ class PackageSource:
     Args:
         package: its dotted name; it is imported, its scripts are not.
         name: what its steps are recorded under, for ever, wherever the package moves to.
+        models: the models that its steps make the tables of, or a function that returns them, for `check()`.
     """
 
-    def __init__(self, package: str, *, name: str) -> None:
+    def __init__(self, package: str, *, name: str, models: Models | None = None) -> None:
         self.package = package
         self.name = checked_name(name)
+        self.models = offered(models)
 
     def scripts(self) -> Sequence[Script]:
         """Read every script of the package."""
