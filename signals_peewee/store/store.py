@@ -89,7 +89,9 @@ class SignalStore:
         from .steps import SOURCE_NAME, own_steps
 
         context = {SOURCE_NAME: self.hosts.plugged()}
-        return MigrationRunner(self.database, [own_steps()], schema=self.schema, context=context, **options)
+        return MigrationRunner(
+            self.database, [own_steps(self.models.owned)], schema=self.schema, context=context, **options
+        )
 
     @operation
     def migrate(self, **options: Any) -> list[str]:
