@@ -249,7 +249,8 @@ CASES = [
         author_key=None,
         engines=PG,
         after=(
-            "ALTER TABLE book ADD CONSTRAINT book_author FOREIGN KEY (author_id) REFERENCES author ON DELETE CASCADE NOT VALID",
+            "ALTER TABLE book ADD CONSTRAINT book_author FOREIGN KEY (author_id) REFERENCES author ON DELETE CASCADE "
+            "NOT VALID",
         ),
     ),
     case("a check that is not there", ("check", "book_pages"), pages_check=None),
