@@ -241,7 +241,9 @@ def test_a_long_reader_stalls_no_other_and_the_operation_comes_through(shop: Dat
     done = threading.Event()
 
     def change() -> None:
-        online(opened(postgres_url), AddColumn("books", "pages", IntegerField(null=True)), lock_timeout=0.2)
+        own = opened(postgres_url)
+        online(own, AddColumn("books", "pages", IntegerField(null=True)), lock_timeout=0.2)
+        own.close()
         done.set()
 
     thread = threading.Thread(target=change)
