@@ -62,7 +62,7 @@ def key_of(table: TableNow) -> tuple[str, ...]:
     return table.primary_key or ("ctid",)
 
 
-def _rows(
+def _rows(  # noqa: PLR0917
     database: Database,
     table: TableNow,
     columns: tuple[str, ...],
