@@ -227,8 +227,8 @@ def _add_unique(d: Drawing, made: Made, table: str) -> Planned:
     column = _plain(d, made)
 
     def fits(before: Picture) -> bool:
-        values = [str(value).lower().strip() for value in _values(before, table, column.name) if value is not None]
-        return len(values) == len(set(values))
+        values = [value for value in _values(before, table, column.name) if value is not None]
+        return len(values) == len({value.lower().strip() if isinstance(value, str) else value for value in values})
 
     return Planned(AddUnique(table, "added-unique", (column.name,)), column.name, fits=fits)
 
