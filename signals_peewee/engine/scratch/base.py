@@ -245,10 +245,10 @@ class Real:
 
 def _stored(field: Any, database: Database) -> Any:
     """Return the constant default of a field as it is stored."""
-    copied = field.clone()
+    default, copied = field.default, field.clone()
     if isinstance(field, FieldDatabaseHook):
         copied._db_hook(database)
-    return copied.db_value(field.default)
+    return copied.db_value(default)
 
 
 def scratch_for(migrating: Migrating, schema: str | None) -> Scratch:
