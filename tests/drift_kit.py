@@ -96,7 +96,7 @@ class Case(NamedTuple):
         indexes: lines of INDEXES in other words.
         after: statements that come last.
         engines: where it can be.
-        table: which table is wrong.
+        for_good: what takes it away cannot bring it back: nobody wants an index that a failed build left.
     """
 
     id: str
@@ -105,7 +105,7 @@ class Case(NamedTuple):
     indexes: Mapping[str, str | None] = MappingProxyType({})
     after: tuple[str, ...] = ()
     engines: tuple[str, ...] = ("sqlite", "postgres")
-    table: str = "book"
+    for_good: bool = False
 
 
 def build(database: Database, engine: str, case: Case) -> None:
@@ -247,6 +247,7 @@ CASES = [
         "a key that never looked",
         ("foreign key", "book_author"),
         author_key=None,
+        for_good=True,
         engines=PG,
         after=(f"ALTER TABLE book ADD {BOOK['author_key']} NOT VALID",),
     ),
@@ -259,6 +260,7 @@ CASES = [
         "a check that never looked",
         ("check", "book_pages"),
         pages_check=None,
+        for_good=True,
         engines=PG,
         after=("ALTER TABLE book ADD CONSTRAINT book_pages CHECK (pages > 0) NOT VALID",),
     ),
@@ -372,6 +374,7 @@ CASES = [
     case(
         "an index that a failed build left",
         ("index", "book_recent"),
+        for_good=True,
         engines=PG,
         after=("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'book_recent'::regclass",),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import Engine, engine_for, plain_database
-from .fields import InstantField
+from .fields import InstantField, SqlField
 from .urls import database_from_url
 
-__all__ = ["Engine", "InstantField", "database_from_url", "engine_for", "plain_database"]
+__all__ = ["Engine", "InstantField", "SqlField", "database_from_url", "engine_for", "plain_database"]

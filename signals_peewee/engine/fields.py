@@ -50,3 +50,19 @@ class InstantField(Field):
 
     def python_value(self, value: Any) -> datetime | None:
         return value if value is None or self.engine is None else self.engine.from_column(value)
+
+
+class SqlField(Field):
+    """A column of any type, as SQL writes it: for a step, whose table may have what no class of Peewee stands for.
+
+    Args:
+        type: the type: "CITEXT", "INTEGER[]".
+        options: those of every field.
+    """
+
+    def __init__(self, type: str, **options: Any) -> None:
+        self.type = type
+        super().__init__(**options)
+
+    def ddl_datatype(self, ctx: Any) -> SQL:
+        return SQL(self.type)  # Peewee would write JSONB for JSON

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ..engine import InstantField
+from ..engine import InstantField, SqlField
 
-__all__ = ["InstantField"]
+__all__ = ["InstantField", "SqlField"]

@@ -12,6 +12,7 @@ from ..engine.migrating import migrating_for
 from .catalog import Catalog, sources_in
 from .comparison import Comparison
 from .context import contexts_of
+from .drafting import draft_of
 from .drift import Drift, drift_of
 from .events import Observer
 from .history import History, Row
@@ -98,6 +99,19 @@ class Standing:
         with self._session.open(to_change=False):
             known = [self._history_table] if strict else None
             return drift_of(self._setup.migrating, self._setup.schema, chosen, known=known)
+
+    def draft(self, models: Iterable[type[Model]] | None = None) -> str | None:
+        """Return the text of a step that brings the database to the models, or None where nothing differs.
+
+        It is a draft: comments say what only its author can decide, a rename for example, which looks like one column
+        that goes and another one that comes. Applied as it is to tables that take it, it leaves no difference.
+
+        Args:
+            models, and what is raised: as in `check`.
+        """
+        chosen = models_of(models, self._sources)
+        with self._session.open(to_change=False):
+            return draft_of(self._setup.migrating, self._setup.schema, chosen)
 
     def _to_apply(self, comparison: Comparison, target: str | None) -> list[Script]:
         comparison.check_applied()
