@@ -131,13 +131,19 @@ def test_new_needs_a_folder(run: Run) -> None:
     assert "the one folder that the script is to be written to" in err
 
 
-def test_a_database_is_checked_against_models(run: Run, tmp_path: Path, steps: Path) -> None:
+def test_a_database_is_checked_against_models_and_a_script_drafted_from_them(
+    run: Run, tmp_path: Path, steps: Path
+) -> None:
     (tmp_path / "shop_models.py").write_text(MODELS)
     run("up", "0001_books", "--source", "steps:app")
     code, out, _ = run("check", "--source", "steps:app", "--models", "shop_models")
     assert code == 1
     assert "pages" in out
+    (steps / "0002_pages.py").unlink()
+    assert run("new", "pages", "--source", "steps:app", "--models", "shop_models:BOTH")[1] == "steps/0002_pages.py\n"
     assert run("up", "--source", "steps:app")[0] == 0
+    code, out, _ = run("new", "more", "--source", "steps:app", "--models", "shop_models")
+    assert (code, out) == (0, "nothing to write: the database agrees with the models\n")
     for models in ("shop_models:Book", "shop_models:BOTH"):
         assert run("check", "--source", "steps:app", "--models", models) == (0, "no difference\n", "")
 

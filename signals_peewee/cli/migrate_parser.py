@@ -42,6 +42,7 @@ def add_migrate(command: ArgumentParser, common: ArgumentParser) -> None:
     _models(check, "by default those of the library's own tables")
     new = action("new", "write the next script into the folder of --source")
     new.add_argument("name", metavar="NAME", help="what it does, as in `add_emails`")
+    _models(new, "write into it what makes the database agree with these models")
     repair = action("repair", "tell the history what only a person can know")
     repair.add_argument("step", metavar="STEP")
     repair.add_argument("repair", choices=ACTIONS, metavar="|".join(ACTIONS), help="see docs/migrations.md")

@@ -19,8 +19,8 @@ def migrate(flags: Namespace) -> int:
     """Bring tables up to date, take steps back, or say where they stand."""
     action = flags.action or "up"
     _check(flags, action)
-    if action == "new":  # which needs no database
-        return _new(flags)
+    if action == "new" and not flags.models:  # which needs no database
+        return _written(flags, "")
     progress = output.Progress()
     with runner_for(flags, _hearing(flags, progress), create=action == "up") as runner:
         try:
@@ -142,8 +142,16 @@ def _drift(flags: Namespace, runner: MigrationRunner) -> int:
     return LOOK if drift else DONE
 
 
-def _new(flags: Namespace) -> int:
-    path = write_script(folder_of(flags), flags.name)
+def _new(flags: Namespace, runner: MigrationRunner) -> int:
+    text = runner.draft(models_named(flags.models))
+    if text is not None:
+        return _written(flags, text)
+    show_result(flags, {"path": None}, lambda _: "nothing to write: the database agrees with the models")
+    return DONE
+
+
+def _written(flags: Namespace, text: str) -> int:
+    path = write_script(folder_of(flags), flags.name, text)
     show_result(flags, {"path": str(path)}, lambda _: str(path))
     return DONE
 
@@ -155,5 +163,6 @@ _ACTIONS: Mapping[str, Callable[[Namespace, MigrationRunner], int]] = {
     "down": _down,
     "stamp": _stamp,
     "check": _drift,
+    "new": _new,
     "repair": _repair,
 }

@@ -24,12 +24,13 @@ def down(migrator, db):
 '''
 
 
-def write_script(source: DirectorySource, name: str) -> Path:
-    """Write a script that is to be filled in under the next number, and return its path.
+def write_script(source: DirectorySource, name: str, text: str) -> Path:
+    """Write a script under the next number, and return its path.
 
     Args:
         source: the folder; it is made where it is missing.
         name: what the step does, in words or as a name.
+        text: the script; "" for one that is to be filled in.
 
     Raises:
         BadArgument: the name has no letters or digits.
@@ -38,7 +39,7 @@ def write_script(source: DirectorySource, name: str) -> Path:
     slug = re.sub(r"\W+", "_", name).strip("_").lower()
     if not slug:
         raise BadArgument("NAME", name, "a name with letters or digits")
-    text = _TEMPLATE.format(title=slug.replace("_", " ").capitalize())
+    text = text or _TEMPLATE.format(title=slug.replace("_", " ").capitalize())
     path = source.path / f"{_highest(source) + 1:04d}_{slug}.py"
     try:
         source.path.mkdir(parents=True, exist_ok=True)
