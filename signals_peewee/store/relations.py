@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from functools import reduce
 from typing import Any, Literal, get_args
 
-from peewee import OP, Expression, Model, Value
+from peewee import OP, SQL, Expression, Model, Select, Value
 
 from ..errors import InvalidFilter
 from ..schema import Models, Signal
@@ -103,9 +104,8 @@ class Relations:
             items = _given(rows, fields, "inbox_item")
             relations["inbox_item"] = self._referred(signal.inbox_item, items, self.models.inbox_workspace)
         signals: list[Signal] = self.reader.hydrate(rows, signal, fields, relations=relations)
-        kinds = [kind for name, kind in _LINKS.items() if name in include]
-        if signals and kinds:
-            self._hang(_given(rows, fields, "id"), signals, kinds)
+        if signals and not _LINKS.keys().isdisjoint(include):
+            self._hang(_given(rows, fields, "id"), signals, include)
         return signals
 
     def links(self, link: Any, rows: Sequence[Row], start: int = 0) -> list[Any]:
@@ -120,42 +120,58 @@ class Relations:
         users = self._referred(link.linked_by, _given(rows, fields, "linked_by", start))
         return self.reader.hydrate(rows, link, fields, start, {"linked_by": users})
 
-    def _hang(self, ids: list[str], signals: list[Signal], kinds: Iterable[tuple[str, str]]) -> None:
+    def _hang(self, ids: list[str], signals: list[Signal], included: Collection[str]) -> None:
         """Hang links on signals, of which these are the keys."""
         owners = dict(zip(ids, signals, strict=True))
-        fetched = []
-        makers: set[Any] = set()
-        for attribute, name in kinds:
-            link = getattr(self.models, name)
-            fields, rows = link._meta.sorted_fields, self._link_rows(link, ids)
-            fetched.append((attribute, link, fields, rows))
-            makers.update(_given(rows, fields, "linked_by"))
+        links = {name: getattr(self.models, model) for name, (_, model) in _LINKS.items() if name in included}
+        rows = self._named_rows([link for name, link in links.items() if name != "projects"], ids)
+        projects: dict[Any, Any] = {}
+        if "projects" in links:
+            rows[links["projects"]], projects = self._project_rows(links["projects"], ids)
+        makers = {key for link, found in rows.items() for key in _given(found, link._meta.sorted_fields, "linked_by")}
         relations = {"signal": owners, "linked_by": self._referred(self.models.SignalProject.linked_by, makers)}
-        for attribute, link, fields, rows in fetched:
-            projects = {"project": self._projects(rows, len(fields))} if link is self.models.SignalProject else {}
-            made = self.reader.hydrate_under("signal", rows, link, fields, {**relations, **projects})
+        for name, link in links.items():
+            whose = {**relations, "project": projects} if name == "projects" else relations
+            made = self.reader.hydrate_under("signal", rows[link], link, link._meta.sorted_fields, whose)
             for key, signal in owners.items():
-                setattr(signal, attribute, made.get(key, []))
+                setattr(signal, _LINKS[name][0], made.get(key, []))
 
-    def _link_rows(self, link: Any, ids: list[str]) -> list[Row]:
-        """Return the links of signals in the order of their making; of projects each with its project after it."""
-        engine, project = self.reader.engine, self.models.Project
-        joined = link is self.models.SignalProject
-        conditions, sent = self._of_workspace(project, self.models.project_workspace if joined else None)
+    def _named_rows(self, links: Sequence[Any], ids: list[str]) -> dict[Any, list[Row]]:
+        """Return the links of signals to what is a name, class by class, in the order of their making."""
+        if not links:
+            return {}
+        engine, place = self.reader.engine, len(links[0]._meta.sorted_fields)
 
         def query() -> Any:
-            found = link.select(*link._meta.sorted_fields, *(project._meta.sorted_fields if joined else ()))
-            if joined:
-                found = found.join_from(link, project, on=link.project == project._meta.primary_key)
+            first, *others = (
+                link.select(*link._meta.sorted_fields, SQL(str(number))).where(engine.among(link.signal, ids))
+                for number, link in enumerate(links)
+            )
+            order = [_place(links[0]._meta.sorted_fields, name) + 1 for name in ("linked_at", "id")]
+            return reduce(Select.union_all, others, first).order_by(*(SQL(str(each)) for each in order))
+
+        rows = self.reader.fetch(("named", *links), [engine.packed(ids)] * len(links), query)
+        return {link: [row for row in rows if row[place] == number] for number, link in enumerate(links)}
+
+    def _project_rows(self, link: Any, ids: list[str]) -> tuple[list[Row], dict[Any, Any]]:
+        """Return the links of signals to projects in the order of their making, and the projects by their keys."""
+        engine, project = self.reader.engine, self.models.Project
+        conditions, sent = self._of_workspace(project, self.models.project_workspace)
+        fields, primary = link._meta.sorted_fields, project._meta.primary_key
+
+        def query() -> Any:
+            # SQLite compares as the column on the left does, and the host's may disregard case.
+            found = link.select(*fields, primary).join_from(link, project, on=primary == link.project)
             return found.where(engine.among(link.signal, ids), *conditions).order_by(link.linked_at, link.id)
 
-        return self.reader.fetch(("links", link), [engine.packed(ids), *sent], query)
-
-    def _projects(self, rows: Sequence[Row], start: int) -> dict[Any, Any]:
-        project = self.models.Project
-        fields = project._meta.sorted_fields
-        firsts = dict(zip(_given(rows, fields, project._meta.primary_key.name, start), rows, strict=True))
-        return dict(zip(firsts, self.reader.hydrate(firsts.values(), project, fields, start), strict=True))
+        rows = self.reader.fetch(("links", link), [engine.packed(ids), *sent], query)
+        # A column may disregard case or blanks, so that a key is written otherwise where it points to.
+        keys = dict(zip(_given(rows, fields, "project"), (row[-1] for row in rows), strict=True))
+        found = self._found(primary, list(set(keys.values())), self.models.project_workspace)
+        projects = {key: found[at] for key, at in keys.items() if at in found}
+        if len(projects) < len(keys):  # somebody has deleted one since, with its links
+            rows = [row for row in rows if row[-1] in found]
+        return rows, projects
 
     def _referred(self, key: Any, given: Iterable[Any], mine: str | None = None) -> dict[Any, Any]:
         """Return the rows that a key refers to, by what the driver gave for it.
@@ -166,22 +182,28 @@ class Relations:
             mine: the key that says whose a row is, where it has to be this workspace's.
         """
         values = list(set(given) - {None})
-        if not values:
-            return {}
         model, engine = key.rel_model, self.reader.engine
+        if getattr(model.select, "__func__", None) is _SELECT:
+            return self._found(key.rel_field, values, mine)
+        # The host has its own idea of which rows there are, and may change it.
+        conditions, _ = self._of_workspace(model, mine)
+        query = model.select().where(engine.among(key.rel_field, values), *conditions)
+        found = {row.get_id(): row for row in query} if values else {}
+        return {value: found.get(key.python_value(value)) for value in values}
+
+    def _found(self, key: Any, values: list[Any], mine: str | None) -> dict[Any, Any]:
+        """Return the rows with these values of a key, by what the driver gives for it."""
+        model, engine = key.model, self.reader.engine
         conditions, sent = self._of_workspace(model, mine)
 
         def query() -> Any:
-            return model.select().where(engine.among(key.rel_field, values), *conditions)
+            return _SELECT(model).where(engine.among(key, values), *conditions)
 
-        if getattr(model.select, "__func__", None) is not _SELECT:
-            # The host has its own idea of which rows there are, and may change it.
-            found = {row.get_id(): row for row in query()}
-            return {value: found.get(key.python_value(value)) for value in values}
+        if not values:
+            return {}
         fields = model._meta.sorted_fields
-        rows = self.reader.fetch(("referred", model), [engine.packed(values), *sent], query)
-        keys = _given(rows, fields, key.rel_field.name)
-        return dict(zip(keys, self.reader.hydrate(rows, model, fields), strict=True))
+        rows = self.reader.fetch(("found", model, key.name, mine), [engine.packed(values), *sent], query)
+        return dict(zip(_given(rows, fields, key.name), self.reader.hydrate(rows, model, fields), strict=True))
 
     def _of_workspace(self, model: Any, key: str | None) -> tuple[list[Any], list[Any]]:
         """Return the condition that rows are this workspace's, where they are anybody's, and what it sends."""
@@ -194,5 +216,9 @@ class Relations:
 
 def _given(rows: Iterable[Row], fields: Sequence[Any], name: str, start: int = 0) -> list[Any]:
     """Return what the driver gave for one of the fields that stand side by side in some rows."""
-    place = start + [field.name for field in fields].index(name)
+    place = start + _place(fields, name)
     return [row[place] for row in rows]
+
+
+def _place(fields: Sequence[Any], name: str) -> int:
+    return [field.name for field in fields].index(name)
