@@ -25,7 +25,7 @@ _MISSING = re.compile(r"no such (table|column): (\S+)|has no column named (\S+)"
 _UNAVAILABLE = re.compile(
     r"unable to open|readonly database|read-only|disk is full|disk I/O|not a database|malformed|is locked|cannot VACUUM"
 )
-_decode = json.JSONDecoder().raw_decode
+_scan = json.JSONDecoder().scan_once
 
 
 def _instant_with_offset(value: str) -> datetime:
@@ -39,9 +39,9 @@ _instant = datetime.fromisoformat if sys.version_info >= (3, 11) else _instant_w
 def _document(text: Any) -> Any:
     """Return what a document says."""
     try:
-        value, end = _decode(text)  # json.loads takes twice as long
+        value, end = _scan(text, 0)  # json.loads takes twice as long
         return value if end == len(text) else _strange_document(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, StopIteration):
         return _strange_document(text)
 
 
