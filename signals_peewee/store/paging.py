@@ -125,7 +125,8 @@ def read_cursor(
     if not isinstance(cursor, str):
         raise InvalidCursor("after", cursor, "the next_cursor of a page")
     try:
-        version, fingerprint_, instant, key = json.loads(base64.b64decode(_padded(cursor), b"-_", validate=True))
+        position = base64.b64decode(_padded(cursor), b"-_", validate=True).decode()
+        version, fingerprint_, instant, key = json.loads(position)
         when = check_time("after", datetime.fromisoformat(instant))
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise InvalidCursor("after", cursor, "the next_cursor of a page, unchanged") from error

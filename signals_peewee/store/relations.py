@@ -160,14 +160,18 @@ class Relations:
         fields, primary = link._meta.sorted_fields, project._meta.primary_key
 
         def query() -> Any:
-            found = link.select(*fields, primary).join_from(link, project, on=link.project == primary)
+            # SQLite compares as the column on the left does, and the host's may disregard case.
+            found = link.select(*fields, primary).join_from(link, project, on=primary == link.project)
             return found.where(engine.among(link.signal, ids), *conditions).order_by(link.linked_at, link.id)
 
         rows = self.reader.fetch(("links", link), [engine.packed(ids), *sent], query)
         # A column may disregard case or blanks, so that a key is written otherwise where it points to.
         keys = dict(zip(_given(rows, fields, "project"), (row[-1] for row in rows), strict=True))
-        projects = self._found(primary, list(set(keys.values())), self.models.project_workspace)
-        return rows, {key: projects.get(at) for key, at in keys.items()}
+        found = self._found(primary, list(set(keys.values())), self.models.project_workspace)
+        projects = {key: found[at] for key, at in keys.items() if at in found}
+        if len(projects) < len(keys):  # somebody has deleted one since, with its links
+            rows = [row for row in rows if row[-1] in found]
+        return rows, projects
 
     def _referred(self, key: Any, given: Iterable[Any], mine: str | None = None) -> dict[Any, Any]:
         """Return the rows that a key refers to, by what the driver gave for it.
