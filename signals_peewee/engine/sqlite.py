@@ -25,7 +25,6 @@ _MISSING = re.compile(r"no such (table|column): (\S+)|has no column named (\S+)"
 _UNAVAILABLE = re.compile(
     r"unable to open|readonly database|read-only|disk is full|disk I/O|not a database|malformed|is locked|cannot VACUUM"
 )
-<<<<<<< HEAD
 _ADVICE = {
     "is locked": "another process is writing to it and did not finish in time, so try again",
     "readonly": "the file, its folder or this connection may only be read",
@@ -33,10 +32,7 @@ _ADVICE = {
     "not a database": "check the path; an encrypted file looks like that too",
     "malformed": "it is damaged: restore a backup, or copy what can be read with sqlite3's .recover",
 }
-_decode = json.JSONDecoder().raw_decode
-=======
 _scan = json.JSONDecoder().scan_once
->>>>>>> store
 
 
 def _instant_with_offset(value: str) -> datetime:
