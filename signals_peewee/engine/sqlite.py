@@ -32,7 +32,7 @@ _ADVICE = {
     "not a database": "check the path; an encrypted file looks like that too",
     "malformed": "it is damaged: restore a backup, or copy what can be read with sqlite3's .recover",
 }
-_scan = json.JSONDecoder().scan_once
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # the stubs leave it out
 
 
 def _instant_with_offset(value: str) -> datetime:

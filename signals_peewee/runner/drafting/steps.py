@@ -196,7 +196,8 @@ class Steps:
         actions = {"on_delete": key.on_delete, "on_update": key.on_update}
         options = [f"{which}={action!r}" for which, action in actions.items() if action != "NO ACTION"]
         options.append(f"constraint_name={name!r}")
-        of = ", ".join(map(repr, (self._table, key.columns[0], key.table, key.referred[0])))
+        (column,), (referred,) = key.columns, key.referred
+        of = ", ".join(map(repr, (self._table, column, key.table, referred)))
         return f"migrator.migrate(migrator.add_foreign_key_constraint({of}, {', '.join(options)}))"
 
     def _index(self, expected: Index | None, found: Index | None) -> Iterator[Step]:
