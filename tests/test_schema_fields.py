@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from peewee import Database, IntegrityError
+from peewee import Database, IntegrityError, Model
 
 from signals_peewee import SignalStore
-from signals_peewee.errors import InvalidOption, InvalidSignal
+from signals_peewee.errors import InvalidOption, InvalidSignal, Refused
 from signals_peewee.schema.ids import ALPHABET, new_ids, time_ordered
 
 UTC = timezone.utc
@@ -44,6 +44,21 @@ def test_instants_are_ordered_as_instants_and_not_as_texts(store: SignalStore, s
     model = store.models.Signal
     assert [row.id for row in model.select(model.id).order_by(model.occurred_at)] == [early, late]
     assert model.get(model.occurred_at > datetime(2026, 1, 1, 17, 0, tzinfo=INDIA)).id == late
+
+
+def test_a_steps_own_instants_are_the_same_on_both_databases(database: Database) -> None:
+    from signals_peewee.runner.operations import InstantField
+
+    meta = type("Meta", (), {"database": database, "table_name": "visits"})
+    visit: Any = type("Visit", (Model,), {"at": InstantField(), "Meta": meta})
+    visit.create_table()
+    visit.create(at=datetime(2026, 1, 1, 1, 2, 3, 456789, tzinfo=INDIA))
+    ((read,),) = visit.select(visit.at).tuples()
+    assert (read.isoformat(), read.tzinfo) == ("2025-12-31T19:32:03.456789+00:00", UTC)
+    assert visit.select().where(visit.at == datetime(2026, 1, 1, 1, 2, 3, 456789, tzinfo=INDIA)).exists()
+    with pytest.raises(Refused, match="at: got .* expected a time with an offset"):
+        visit.create(at=datetime(2026, 1, 1))  # noqa: DTZ001
+    assert visit.select().count() == 1
 
 
 def test_an_instant_on_sqlite_is_fixed_width_text(sqlite_url: str) -> None:

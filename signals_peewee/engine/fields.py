@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from peewee import SQL, Field
 
+from ..errors import Refused
 from .base import Engine, engine_for, plain_database
 from .postgres import Postgres
 from .sqlite import Sqlite
@@ -27,6 +28,8 @@ class DefaultNow(SQL):
 class InstantField(Field):
     """A TIMESTAMPTZ column: timestamptz on Postgres, fixed-width UTC text on SQLite, where text order is time order.
 
+    A time with any offset is the same instant on both; one without is refused, because each would take it for another.
+
     Args:
         default_now: the database fills the column with the present instant where an insert leaves it out.
     """
@@ -46,6 +49,10 @@ class InstantField(Field):
             self.engine = engine_for(plain_database(model._meta.database))
 
     def db_value(self, value: datetime | None) -> Any:
+        if isinstance(value, datetime):
+            if value.utcoffset() is None:
+                raise Refused(self.name, value, "a time with an offset, for example tzinfo=timezone.utc")
+            value = value.astimezone(timezone.utc)
         return value if value is None or self.engine is None else self.engine.to_column(value)
 
     def python_value(self, value: Any) -> datetime | None:
