@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import Database, TextField
+from peewee import Database, IntegerField, TextField
 from runner_kit import WAIT_HERE, closing, columns, killed_inside, opened, write
 
 from signals_peewee.engine.introspection import inspector_for
@@ -215,3 +215,26 @@ def test_a_column_that_is_half_filled_is_filled_on_a_retry(database: Database) -
     assert runner.up() == ["app:0001_add"]
     (filled,) = database.execute_sql("SELECT count(DISTINCT slug) FROM books").fetchone()
     assert filled == 10
+
+
+def test_a_column_that_was_filled_in_part_is_filled_to_its_end_on_a_retry(database: Database) -> None:
+    database.execute_sql("CREATE TABLE loans (id INTEGER PRIMARY KEY)")
+    database.execute_sql("INSERT INTO loans (id) VALUES (1), (2), (3)")
+    broken = [True]
+
+    def value() -> int:
+        if broken[0]:
+            raise OSError("the power went")
+        return 7
+
+    def step(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.add_column("loans", "days", IntegerField(null=True, default=value)))
+
+    runner = MigrationRunner(database, InlineSource("loans", [InlineStep(step, atomic=False)]))
+    with pytest.raises(StepFailed):
+        runner.up()
+    broken.clear()
+    broken.append(False)
+    runner.repair("loans:0001_step", "retry")
+    assert runner.up() == ["loans:0001_step"]
+    assert database.execute_sql("SELECT days FROM loans").fetchall() == [(7,), (7,), (7,)]

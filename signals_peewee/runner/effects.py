@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from functools import singledispatch
 from typing import NamedTuple
 
-from peewee import ForeignKeyField
+from peewee import ForeignKeyField, Node
 
 from ..engine.altering import (
     AddColumn,
@@ -84,6 +84,13 @@ def check_before(change: Change, look: Look, lenient: bool) -> None:
         OperationRefused: it does not fit.
     """
     _table(change, look)
+
+
+def may_be_half_done(change: Change) -> bool:
+    """Tell whether a change that was interrupted may look done in the catalog: rows of a new column are not filled."""
+    if not isinstance(change, AddColumn):
+        return False
+    return callable(change.field.default) and not isinstance(change.field.default, Node)
 
 
 def is_moot(change: Change, look: Look) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..engine.altering import Altering, Change, RunSql, findings_of_sql
 from ..errors import NothingChanged
-from .effects import Look, check_before, is_moot, is_there, is_visible, operation_of, shape_of
+from .effects import Look, check_before, is_moot, is_there, is_visible, may_be_half_done, operation_of, shape_of
 from .events import Teller
 from .lint import Lint, Unaccepted
 
@@ -69,7 +69,12 @@ class Operator:
         """
         with self._at_work():
             lenient = safe or self._retry
-            if lenient and (is_there(change, self._look) or (self._retry and is_moot(change, self._look))):
+            resumed = self._retry and not self._altering.conduct.atomic and may_be_half_done(change)
+            if (
+                lenient
+                and not resumed
+                and (is_there(change, self._look) or (self._retry and is_moot(change, self._look)))
+            ):
                 self._skip(change)
                 return
             check_before(change, self._look, lenient)
