@@ -337,6 +337,14 @@ def test_a_column_of_many_kinds_is_dropped_without_a_loss(database: SqliteDataba
     assert rows(database, "SELECT seq FROM sqlite_sequence") == [(9,)]
 
 
+@pytest.mark.parametrize("comment", ["/* one, two */", "-- one, two\n"])
+def test_a_column_beside_a_comment_is_dropped_and_the_comment_stays(database: SqliteDatabase, comment: str) -> None:
+    made(database, f"CREATE TABLE t (a INT, {comment} b INT)", "INSERT INTO t VALUES (1, 2)")
+    change(database, DropColumn("t", "b"))
+    assert comment in statement(database, "t")
+    assert rows(database, "SELECT * FROM t") == [(1,)]
+
+
 def test_the_oldest_type_of_key_cannot_change(database: SqliteDatabase) -> None:
     made(
         database,

@@ -99,7 +99,8 @@ class Columns(Operating):
 
     def _take_column(self, table: TableNow, column: str, constraints: Sequence[Constraint]) -> None:
         unique = any(said.kind == "unique" for said in table.read.column(column).constraints)
-        if not constraints and not unique and self.can(DROPS_COLUMNS):
+        commented = table.read.commented(column)  # DROP COLUMN takes a comma in it for the one before the last column
+        if not constraints and not unique and not commented and self.can(DROPS_COLUMNS):
             self.alter(table, f"DROP COLUMN {quoted(column)}")
             return
         read = table.read

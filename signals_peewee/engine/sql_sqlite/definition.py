@@ -119,6 +119,13 @@ class Definition:
         """Return the column of this name."""
         return next(column for column in self.columns if same(column.name, name))
 
+    def commented(self, name: str) -> bool:
+        """Tell whether a comment stands right before or after a column."""
+        column = self.column(name)
+        start = max((item.end for item in self.items if item.end <= column.start), default=self.opening.end)
+        end = min((item.start for item in self.items if item.start >= column.end), default=self.closing.start)
+        return any(token.kind == "comment" and start <= token.start < end for token in tokens(self.sql))
+
     def renamed(self, name: str) -> str:
         """Return the statement for a table of another name; that it may say its own name in a CHECK is seen to."""
         own = self.name.name
