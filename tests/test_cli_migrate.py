@@ -107,7 +107,8 @@ def test_a_name_under_which_the_same_scripts_were_not_applied_is_refused(
     code, _, err = run("up", "--source", "steps:shpo")
     assert code == 2
     assert err == (
-        "signals-peewee: --source steps:shpo: expected steps:shop, because 0001_books was applied under that name\n"
+        "signals-peewee: --source steps:shpo: expected steps:shop, because 0001_books was applied under that name; "
+        "`migrate stamp` records the steps under another one\n"
     )
     write(tmp_path / "more", _0001_more="def up(migrator, db): ...\n")
     code, out, _ = run("up", "--source", "steps:shop", "--source", "more:more", "--json")  # a second one may be new

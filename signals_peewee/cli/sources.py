@@ -129,9 +129,12 @@ def _check_names(database: Database, sources: list[Source], flags: Namespace) ->
             expected = f"WHERE:NAME, with a name, because the history knows {known} and not {source.name}"
             raise BadArgument("--source", text, expected)
         first = source.scripts()[0]
-        for name, steps in applied.items():
+        for name, steps in applied.items() if flags.action != "stamp" else ():
             if first.checksum and steps.get(first.name) == first.checksum:
-                expected = f"{_split(text)[0]}:{name}, because {first.name} was applied under that name"
+                expected = (
+                    f"{_split(text)[0]}:{name}, because {first.name} was applied under that name; `migrate stamp` "
+                    "records the steps under another one"
+                )
                 raise BadArgument("--source", text, expected)
 
 
