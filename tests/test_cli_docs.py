@@ -12,6 +12,7 @@ from signals_peewee.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "docs/cli.md", "docs/tutorial.md"]
+STEP = "def up(migrator, db):\n    db.execute_sql('CREATE TABLE users (id INTEGER)')\n"
 ANSWERS = "Comment ID,Date,Comment,FFT answer\n17,2025-01-08,Fine,Fine\n18,2025-01-09,Not fine,Not fine\n"
 
 
@@ -26,6 +27,8 @@ def test_every_command_on_a_page_runs(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "feedback.csv").write_bytes((ROOT / "examples" / "feedback.csv").read_bytes())
     (tmp_path / "answers.csv").write_text(ANSWERS)
+    (tmp_path / "steps").mkdir()
+    (tmp_path / "steps" / "0001_users.py").write_text(STEP)
     found = commands(page)
     assert found
     for argv in found:
@@ -42,9 +45,27 @@ def test_every_flag_is_on_the_page_of_the_command_line():
     subcommands = next(action for action in parser()._actions if action.dest == "command").choices
     for name, command in subcommands.items():
         assert f"\n## {name}\n" in page
-        for action in command._actions:
-            for flag in action.option_strings:
-                assert flag == "-h" or f"`{flag}" in page or f" {flag}" in page, (name, flag)
+        for flag in flags_of(command):
+            assert flag == "-h" or f"`{flag}" in page or f" {flag}" in page, (name, flag)
+
+
+def flags_of(command):
+    """The flags of a command, and of the actions that it has."""
+    for action in command._actions:
+        yield from action.option_strings
+        for under in action.choices.values() if isinstance(action.choices, dict) else ():
+            yield from flags_of(under)
+
+
+def test_every_action_of_migrate_is_on_the_page():
+    from signals_peewee.cli.parser import parser
+
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    commands = next(action for action in parser()._actions if action.dest == "command").choices
+    actions = next(action for action in commands["migrate"]._actions if action.dest == "action").choices
+    assert set(actions) == {"up", "status", "plan", "down", "stamp", "check", "new", "repair"}
+    for name in actions:
+        assert f"\n| `{name}" in page
 
 
 def test_every_exit_code_is_on_the_page_as_in_the_help():

@@ -100,6 +100,21 @@ def test_a_guessed_name_that_the_history_does_not_know_is_refused(run: Run, data
     assert run("status", "--source", "steps:shop")[0] == 0
 
 
+def test_a_name_under_which_the_same_scripts_were_not_applied_is_refused(
+    run: Run, database: Database, steps: Path, tmp_path: Path
+) -> None:
+    MigrationRunner(database, DirectorySource(steps, name="shop")).up()
+    code, _, err = run("up", "--source", "steps:shpo")
+    assert code == 2
+    assert err == (
+        "signals-peewee: --source steps:shpo: expected steps:shop, because 0001_books was applied under that name; "
+        "`migrate stamp` records the steps under another one\n"
+    )
+    write(tmp_path / "more", _0001_more="def up(migrator, db): ...\n")
+    code, out, _ = run("up", "--source", "steps:shop", "--source", "more:more", "--json")  # a second one may be new
+    assert (code, json.loads(out)["changed"]) == (0, ["more:0001_more"])
+
+
 def test_plan_shows_and_rehearses(run: Run, database: Database, steps: Path, engine_name: str) -> None:
     database.execute_sql("SELECT 1")  # there is a file: a command that looks makes none
     code, out, _ = run("plan", "--source", "steps:app")

@@ -17,7 +17,7 @@ from peewee import (
     TextField,
     Value,
 )
-from playhouse.migrate import Operation
+from playhouse.migrate import Operation, make_index_name
 from runner_kit import columns, tables
 
 from signals_peewee.engine.introspection import Table, inspector_for
@@ -336,3 +336,34 @@ def test_nothing_goes_along_that_was_not_named(database: Database) -> None:
     with pytest.raises(StepFailed):
         MigrationRunner(database, InlineSource("app", [start, drop])).up()
     assert database.execute_sql("SELECT * FROM v").fetchall() == []
+
+
+def test_names_that_are_too_long_for_postgres_are_found_as_it_cuts_them(database: Database) -> None:
+    one, two, long = "a_column_with_a_very_long_name_that_goes_on_and_on", "an" * 35, "ü" * 40
+    table_name = "a_table_with_a_long_name"
+    index = make_index_name(table_name, (one, "id"))  # playhouse cuts at 64 characters
+    assert len(index) == 64
+
+    def up(migrator: Any, db: Database) -> None:
+        db.execute_sql(f"CREATE TABLE {table_name} (id INTEGER, {one} INTEGER)")
+        migrator.migrate(
+            migrator.add_index(table_name, (one, "id")),
+            migrator.add_column(table_name, two, IntegerField(index=True, null=True)),
+            migrator.add_unique(table_name, one, two),
+            migrator.rename_table(table_name, long),
+            migrator.rename_column(long, two, "ü" + two),
+        )
+
+    def down(migrator: Any, db: Database) -> None:
+        migrator.migrate(
+            migrator.rename_column(long, "ü" + two, "two"),
+            migrator.rename_table(long, table_name),
+            migrator.drop_index(table_name, index),
+            migrator.drop_constraint(table_name, f"uniq_{one}_{two}"),
+            migrator.drop_table(table_name),
+        )
+
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(up, down)]))
+    assert runner.up() == ["app:0001_up"]
+    assert runner.down() == ["app:0001_up"]
+    assert tables(database) == []

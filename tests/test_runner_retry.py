@@ -103,6 +103,7 @@ def test_a_down_that_was_killed_goes_on_after_retry(database: Database, url: str
 
 def test_only_the_run_after_retry_skips(database: Database) -> None:
     def add(migrator: Any, db: Database) -> None:
+        db.execute_sql("INSERT INTO one VALUES ('x')")
         migrator.migrate(migrator.add_column("one", "a", TextField(null=True)))
 
     database.execute_sql("CREATE TABLE one (a TEXT)")
@@ -192,7 +193,8 @@ def test_an_index_that_a_failed_concurrent_build_left_is_not_taken_for_one(postg
     assert [(index.name, index.valid) for index in table.indexes] == [("books_isbn", True)]
 
 
-def test_a_column_that_is_half_filled_is_filled_on_a_retry(database: Database) -> None:
+@pytest.mark.parametrize("null", [False, True])
+def test_a_column_that_is_half_filled_is_filled_on_a_retry(database: Database, null: bool) -> None:
     database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY)")
     for number in range(10):
         database.execute_sql(f"INSERT INTO books VALUES ({number})")
@@ -206,7 +208,7 @@ def test_a_column_that_is_half_filled_is_filled_on_a_retry(database: Database) -
         return f"slug {len(made)}"
 
     def add(migrator: Any, db: Database) -> None:
-        migrator.migrate(migrator.add_column("books", "slug", TextField(default=slug)))
+        migrator.migrate(migrator.add_column("books", "slug", TextField(default=slug, null=null)))
 
     runner = MigrationRunner(database, InlineSource("app", [InlineStep(add, atomic=False)]))
     with pytest.raises(Exception, match="broken"):
@@ -238,3 +240,69 @@ def test_a_column_that_was_filled_in_part_is_filled_to_its_end_on_a_retry(databa
     runner.repair("loans:0001_step", "retry")
     assert runner.up() == ["loans:0001_step"]
     assert database.execute_sql("SELECT days FROM loans").fetchall() == [(7,), (7,), (7,)]
+
+
+@pytest.mark.parametrize("lint", ["warn", "error"])
+def test_a_step_whose_first_operation_is_refused_was_not_begun(database: Database, lint: Any) -> None:
+    operation = ["rename_column", "two"]
+
+    def rename(migrator: Any, db: Database) -> None:
+        db.execute_sql("SELECT 1").fetchall()
+        migrator.migrate(migrator.rename_column("one", operation[-1], "b"))
+
+    database.execute_sql("CREATE TABLE one (a TEXT, two TEXT)")
+    if lint == "warn":
+        operation.append("nothing")
+    step = InlineStep(rename, lambda migrator, db: migrator.migrate(migrator.drop_table("One")), atomic=False)
+    source = InlineSource("app", [step])
+    for _ in range(2):  # and not "it was begun and never finished" at the second start
+        with pytest.raises(StepFailed, match="correct it and run it again") as caught:
+            MigrationRunner(database, source, lint=lint).up()
+        assert caught.value.rolled_back
+    assert MigrationRunner(database, source).status().pending == ("app:0001_rename",)
+    operation[-1] = "two"
+    assert MigrationRunner(database, source).up() == ["app:0001_rename"]
+    for _ in range(2):
+        with pytest.raises(StepFailed, match="there is no table 'One'; there is 'one'"):
+            MigrationRunner(database, source).down()
+    assert MigrationRunner(database, source).status().applied == ("app:0001_rename",)
+
+
+def test_a_step_that_did_something_before_it_was_refused_is_unfinished(database: Database) -> None:
+    def by_hand(migrator: Any, db: Database) -> None:
+        db.execute_sql("CREATE TABLE one (a TEXT)")
+        migrator.migrate(migrator.drop_column("one", "b"))
+
+    def by_operation(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.sql("CREATE TABLE two (a TEXT)"), migrator.drop_column("two", "b"))
+
+    def by_script(migrator: Any, db: Database) -> None:
+        migrator.execute_script("CREATE TABLE three (a TEXT)")
+        migrator.migrate(migrator.drop_column("three", "b"))
+
+    for number, function in enumerate([by_hand, by_operation, by_script]):
+        runner = MigrationRunner(database, InlineSource(f"app{number}", [InlineStep(function, atomic=False)]))
+        with pytest.raises(StepFailed, match="there is no column 'b'") as caught:
+            runner.up()
+        assert not caught.value.rolled_back
+        with pytest.raises(UnfinishedStep):
+            runner.up()
+
+
+def test_a_retry_that_is_refused_stays_one(database: Database) -> None:
+    wrong = ["nothing"]
+
+    def half(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.add_column("one", "b", TextField(null=True)))
+        migrator.migrate(migrator.add_not_null("one", wrong[-1]))
+
+    database.execute_sql("CREATE TABLE one (id INTEGER, a TEXT)")
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(half, atomic=False)]))
+    with pytest.raises(StepFailed):
+        runner.up()
+    runner.repair("0001_half", "retry")
+    with pytest.raises(StepFailed, match="correct it and run it again"):
+        runner.up()
+    wrong[-1] = "a"
+    assert runner.up() == ["app:0001_half"]
+    assert columns(database, "one") == ["id", "a", "b"]

@@ -133,6 +133,22 @@ def test_an_entry_point_is_a_source(database: Database, tmp_path: Path) -> None:
     assert migrate(database, *entry_point_sources()) == ["made:0001_nothing", "ready:0001_nothing"]
 
 
+def test_libraries_in_wheels_that_nobody_unpacked_depend_on_each_other(database: Database, tmp_path: Path) -> None:
+    pages = PAGES.replace("def up", 'depends_on = ["shop:0001_books"]\n\n\n    def up', 1)
+    for name, steps in (("shop", {"_0001_books": BOOKS}), ("shopzip", {"_0001_pages": pages})):
+        archive = zipped(tmp_path, name, **steps)
+        with zipfile.ZipFile(archive, "a") as wheel:
+            wheel.writestr(f"{name}-1.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+            wheel.writestr(
+                f"{name}-1.dist-info/entry_points.txt", f"[signals_peewee.migrations]\n{name} = {name}.steps\n"
+            )
+    sources = entry_point_sources()
+    assert [source.name for source in sources] == ["shop", "shopzip"]
+    assert migrate(database, *sources[::-1]) == ["shop:0001_books", "shopzip:0001_pages"]
+    assert MigrationRunner(database, sources).down(all=True) == ["shopzip:0001_pages", "shop:0001_books"]
+    assert tables(database) == []
+
+
 def test_an_entry_point_that_is_not_there_names_those_that_are(tmp_path: Path, database: Database) -> None:
     installed(tmp_path, "shop = shop.steps")
     with pytest.raises(InvalidSource, match="source 'store'.*there are: shop"):

@@ -13,7 +13,7 @@ from peewee import Database, Model
 from ..engine import database_from_url
 from ..errors import InvalidOption
 from ..runner import DirectorySource, MigrationRunner, PackageSource, Source, StepEvent
-from ..runner.history import names_in
+from ..runner.history import applied_in
 from ..store.steps import SOURCE_NAME
 from .errors import BadArgument
 from .opening import check_exists, database_of, imported, opened
@@ -59,7 +59,7 @@ def source_named(text: str, *, folder: bool = False) -> DirectorySource | Packag
     Raises:
         BadArgument: the name can be none.
     """
-    where, _, name = text.rpartition(":") if ":" in text and not Path(text).exists() else (text, "", "")
+    where, name = _split(text)
     path = Path(where)
     try:
         if folder or path.is_dir() or len(path.parts) > 1 or path.is_absolute():
@@ -114,15 +114,31 @@ def _is_model(value: object) -> bool:
 
 
 def _check_names(database: Database, sources: list[Source], flags: Namespace) -> None:
-    """Refuse to run steps again under another name, because the default one is not what the service uses.
+    """Refuse to run steps again under another name than the one that the service uses.
 
     Raises:
-        BadArgument: the history knows steps of other sources, and none of these.
+        BadArgument: a name that was guessed is none of the history's; or it has had the same scripts under another one.
     """
     table = getattr(flags, "history_table", None) or "migration_history"
-    known = names_in(database, table, flags.schema) - {SOURCE_NAME}
-    unknown = [source.name for source in sources if source.name not in known]
-    guessed = [text for text in flags.source if source_named(text).name in unknown and ":" not in text]
-    if known and guessed:
-        expected = f"WHERE:NAME, with a name, because the history knows {', '.join(sorted(known))} and not {unknown[0]}"
-        raise BadArgument("--source", guessed[0], expected)
+    applied = applied_in(database, table, flags.schema)
+    known = ", ".join(sorted(applied.keys() - {SOURCE_NAME}))
+    for text, source in zip(flags.source, sources, strict=True):
+        if source.name in applied:
+            continue
+        if known and not _split(text)[1]:
+            expected = f"WHERE:NAME, with a name, because the history knows {known} and not {source.name}"
+            raise BadArgument("--source", text, expected)
+        first = source.scripts()[0]
+        for name, steps in applied.items() if flags.action != "stamp" else ():
+            if first.checksum and steps.get(first.name) == first.checksum:
+                expected = (
+                    f"{_split(text)[0]}:{name}, because {first.name} was applied under that name; `migrate stamp` "
+                    "records the steps under another one"
+                )
+                raise BadArgument("--source", text, expected)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the place that `WHERE[:NAME]` means, and the name, or "" where there is none."""
+    where, _, name = text.rpartition(":") if ":" in text and not Path(text).exists() else (text, "", "")
+    return where, name

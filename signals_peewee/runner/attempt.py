@@ -10,9 +10,10 @@ from typing import Literal, NamedTuple
 from peewee import PeeweeException
 
 from ..engine.migrating import Guard, Held, Migrating, TransactionState
-from ..errors import MigrationError
+from ..errors import MigrationError, OperationRefused
 from .failure import Busy, Ended, Left, failure_of, not_begun
 from .history import History, State, Tail
+from .lint import Unaccepted
 from .scripts import Script
 from .statements import Failures, watched
 
@@ -28,6 +29,8 @@ class Job(NamedTuple):
         change: runs it.
         begin: records it as begun.
         finish: records it as done, after so many seconds.
+        withdraw: records it as it was before it was begun.
+        untouched: tells whether it sent nothing that may have changed the database.
         begun: the state of its row in between.
         done: the state of its row in the end; None where it has none then.
     """
@@ -37,6 +40,8 @@ class Job(NamedTuple):
     change: Callable[[], object]
     begin: Callable[[], None]
     finish: Callable[[float], None]
+    withdraw: Callable[[], None]
+    untouched: Callable[[], bool]
     begun: State
     done: State | None
 
@@ -100,7 +105,7 @@ class Attempt:
 
         Raises:
             Busy: it was not begun, and can be tried again.
-            StepFailed: it was begun, and only a person can tell what it left.
+            StepFailed: it was begun, and only a person can tell what it left; or it was refused before it did anything.
         """
         write = self._migrating.engine.write
         with self._around(job) as guard, self._watched() as failures:
@@ -114,11 +119,20 @@ class Attempt:
             except Exception as error:
                 with suppress(PeeweeException):
                     self._end_transaction()
+                left = self._left_by(job, error)
                 engine = self._migrating.engine
-                raise failure_of(job.step, job.direction, error, failures, engine, left="something") from error
+                raise failure_of(job.step, job.direction, error, failures, engine, left=left) from error
             with write():
                 job.finish(time.monotonic() - started)
         return True
+
+    def _left_by(self, job: Job, error: Exception) -> Left:
+        """A step whose first operation was refused before it ran has left nothing, and need not be looked at."""
+        if isinstance(error, (OperationRefused, Unaccepted)) and job.untouched():
+            with suppress(PeeweeException), self._migrating.engine.write():
+                job.withdraw()
+                return "nothing"
+        return "something"
 
     def _begun(self, job: Job, tail: Tail, write: Callable[[], AbstractContextManager[object]]) -> bool:
         try:

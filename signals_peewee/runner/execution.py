@@ -64,12 +64,19 @@ class Execution:
                 history.remove(begun_before)
             history.add(row._replace(applied_at=now()))
 
+        def withdraw() -> None:
+            history.remove(row)
+            if begun_before is not None:
+                history.add(begun_before._replace(applied_at=history.instant(begun_before)))
+
         job = Job(
             step,
             "up",
             change=self._change(functions.up, hands),
             begin=begin,
             finish=lambda seconds: history.update(row, state="done", seconds=seconds),
+            withdraw=withdraw,
+            untouched=lambda: not hands.operator.touched,
             begun="running",
             done="done",
         )
@@ -90,12 +97,15 @@ class Execution:
         """
         history = self._history
         assert functions.down is not None
+        hands = self._equip(step, teller, row.state == "retry-down")
         job = Job(
             step,
             "down",
-            change=self._change(functions.down, self._equip(step, teller, row.state == "retry-down")),
+            change=self._change(functions.down, hands),
             begin=lambda: history.update(row, state="reverting"),
             finish=lambda _: history.remove(row),
+            withdraw=lambda: history.update(row, state=row.state),
+            untouched=lambda: not hands.operator.touched,
             begun="reverting",
             done=None,
         )

@@ -153,8 +153,11 @@ def _declared(base: type[Model], table: str) -> type[Model]:
     return Applied
 
 
-def names_in(database: Database, table: str, schema: str | None) -> set[str]:
-    """Return the names of the sources that a history has steps of; none where there is no history."""
+def applied_in(database: Database, table: str, schema: str | None) -> dict[str, dict[str, str]]:
+    """Return the checksums of the steps that a history has, by source and name; none where there is no history."""
     history = History(migrating_for(database), table, schema)
+    found: dict[str, dict[str, str]] = {}
     with database.connection_context():
-        return {row.source for row in history.read() or ()}
+        for row in history.read() or ():
+            found.setdefault(row.source, {})[row.name] = row.checksum
+    return found

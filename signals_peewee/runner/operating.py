@@ -10,9 +10,11 @@ from typing import Any
 
 from ..engine.altering import Altering, Change, RunSql, findings_of_sql
 from ..errors import NothingChanged
-from .effects import Look, check_before, is_moot, is_there, is_visible, may_be_half_done, operation_of, shape_of
+from .effects import is_moot, is_resumable, is_there, is_visible, shape_of
 from .events import Teller
 from .lint import Lint, Unaccepted
+from .looking import Look, operation_of
+from .requirements import check_before
 
 Trace = Callable[[str, Any], None]
 """Is given the statements of a step, with their parameters."""
@@ -33,6 +35,7 @@ class Operator:
 
     Attributes:
         working: an operation is being carried out, as against SQL of the step's own.
+        touched: the step has sent something that may have changed the database.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Operator:
         self._thread = threading.get_ident()
         self._refused: Unaccepted | None = None
         self.working = False
+        self.touched = False
 
     def run(self, change: Change, *, safe: bool = False) -> None:
         """Carry a change out.
@@ -68,27 +72,32 @@ class Operator:
             ValueError: the database cannot do it.
         """
         with self._at_work():
+            change = self._look.kept(change)
             lenient = safe or self._retry
-            resumed = self._retry and not self._altering.conduct.atomic and may_be_half_done(change)
-            if (
-                lenient
-                and not resumed
-                and (is_there(change, self._look) or (self._retry and is_moot(change, self._look)))
-            ):
+            if lenient and self._is_done(change):
                 self._skip(change)
                 return
             check_before(change, self._look, lenient)
             if self._lint.looks:
                 self._lint.hear(self._findings(change))
             before = shape_of(change, self._look)
+            self.touched = True
             self._altering.apply(change)
             self._check_effect(change, before, lenient)
+
+    def _is_done(self, change: Change) -> bool:
+        if not self._retry:
+            return is_there(change, self._look)
+        if not self._altering.conduct.atomic and is_resumable(change):
+            return False
+        return is_there(change, self._look) or is_moot(change, self._look)
 
     def execute_script(self, sql: str) -> None:
         """Execute several statements without ending the transaction."""
         with self._at_work():
             if self._lint.looks:
                 self._lint.hear(findings_of_sql(sql))
+            self.touched = True
             trace, self._trace = self._trace, None  # one database runs it whole, the other statement by statement
             try:
                 self._altering.migrating.execute_script(sql)
@@ -111,7 +120,11 @@ class Operator:
             raise self._refused
 
     def _heard(self, event: Any) -> None:
-        if event.exception is not None or threading.get_ident() != self._thread:
+        if threading.get_ident() != self._thread:
+            return
+        if not (self.working or _READS.match(event.sql)):
+            self.touched = True
+        if event.exception is not None:
             return
         if self._trace and not (self.working and _READS.match(event.sql)):
             self._trace(event.sql, event.params)

@@ -34,6 +34,10 @@ class Inspector(ABC):
             schema: as in `table`.
         """
 
+    def kept(self, name: str) -> str:
+        """Return a name as the database keeps it: Postgres cuts one that has more than 63 bytes."""
+        return name
+
     @abstractmethod
     def tables(self, schema: str | None = None) -> list[str]:
         """Return the names of the tables, without those of the database itself, sorted.

@@ -16,6 +16,7 @@ _GENERATED = {"s": "STORED", "v": "VIRTUAL"}
 _IDENTITY = {"a": "ALWAYS", "d": "BY DEFAULT"}
 _PERSISTENCE = {"u": "UNLOGGED", "t": "TEMPORARY"}
 _DESCENDING, _NULLS_FIRST = 1, 2
+_LONGEST = 63
 
 Rows = Mapping[int, list[tuple[Any, ...]]]
 """For the oid of a table, or of an index, what the catalog says of it."""
@@ -35,6 +36,9 @@ class InspectorPostgres(Inspector):
             relation.name: _table(relation, columns[oid], constraints[oid], indexes[oid], triggers[oid])
             for oid, relation in zip(oids, found, strict=True)
         }
+
+    def kept(self, name: str) -> str:
+        return name.encode()[:_LONGEST].decode(errors="ignore")
 
     def tables(self, schema: str | None = None) -> list[str]:
         return [name for (name,) in self._rows(queries.NAMES, schema)]

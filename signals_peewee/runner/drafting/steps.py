@@ -191,12 +191,13 @@ class Steps:
 
     def _key(self, key: ForeignKey) -> str:
         name = key.name or f"{self._table}_{'_'.join(key.columns)}_fkey"
-        if key.deferrable or len(key.columns) != 1 or key.schema:
+        (column, *more), (referred, *_) = key.columns, key.referred
+        if key.deferrable or more or key.schema:
             return self._add_constraint(key, name)
         actions = {"on_delete": key.on_delete, "on_update": key.on_update}
         options = [f"{which}={action!r}" for which, action in actions.items() if action != "NO ACTION"]
         options.append(f"constraint_name={name!r}")
-        of = ", ".join(map(repr, (self._table, key.columns[0], key.table, key.referred[0])))
+        of = ", ".join(map(repr, (self._table, column, key.table, referred)))
         return f"migrator.migrate(migrator.add_foreign_key_constraint({of}, {', '.join(options)}))"
 
     def _index(self, expected: Index | None, found: Index | None) -> Iterator[Step]:

@@ -1,0 +1,97 @@
+"""Does `foreign_keys = True` in a script keep SQLite's foreign keys on, and rebuilds away?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peewee import Database, IntegrityError
+from runner_kit import closing, opened, write
+
+from signals_peewee.errors import InvalidScript, StepFailed
+from signals_peewee.runner import DirectorySource, InlineSource, InlineStep, MigrationRunner
+
+TABLES = """
+    CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT);
+    CREATE TABLE b (a_id INTEGER REFERENCES a (id) ON DELETE CASCADE);
+"""
+ROWS = "INSERT INTO a VALUES (1, 'x'), (2, 'y'); INSERT INTO b VALUES (1), (2)"
+DELETES = """
+    foreign_keys = True
+
+
+    def up(migrator, db):
+        db.execute_sql("DELETE FROM a WHERE id = 1")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield from closing()
+
+
+@pytest.fixture
+def family(database: Database) -> Database:
+    def make(migrator: Any, db: Database) -> None:
+        migrator.execute_script(TABLES + ROWS)
+
+    MigrationRunner(database, InlineSource("family", [make])).up()
+    return database
+
+
+def children(database: Database) -> list[int]:
+    return [key for (key,) in database.execute_sql("SELECT a_id FROM b ORDER BY 1").fetchall()]
+
+
+def test_keys_that_are_on_delete_the_children_too_on_both_databases(family: Database, tmp_path: Path) -> None:
+    folder = write(tmp_path / "steps", _0001_delete=DELETES)
+    assert MigrationRunner(family, DirectorySource(folder, name="app")).up() == ["app:0001_delete"]
+    assert children(family) == [2]
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_keys_are_on_during_the_step_and_as_the_service_had_them_after(
+    sqlite_url: str, family_file: Database, atomic: bool
+) -> None:
+    def orphan(migrator: Any, db: Database) -> None:
+        db.execute_sql("INSERT INTO b VALUES (9)")
+
+    family_file.execute_sql("PRAGMA foreign_keys = 0")
+    step = InlineStep(orphan, atomic=atomic, foreign_keys=True)
+    with pytest.raises(StepFailed, match="FOREIGN KEY constraint failed") as caught:
+        MigrationRunner(family_file, InlineSource("app", [step])).up()
+    assert isinstance(caught.value.__cause__, IntegrityError)
+    assert children(family_file) == [1, 2]
+    assert family_file.execute_sql("PRAGMA foreign_keys").fetchone() == (0,)
+
+
+@pytest.fixture
+def family_file(sqlite_url: str) -> Database:
+    database = opened(sqlite_url)
+    database.execute_sql("CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT)")
+    database.execute_sql("CREATE TABLE b (a_id INTEGER REFERENCES a (id) ON DELETE CASCADE)")
+    database.execute_sql("INSERT INTO a VALUES (1, 'x'), (2, 'y')")
+    database.execute_sql("INSERT INTO b VALUES (1), (2)")
+    return database
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_rebuild_with_keys_on_is_refused_and_names_the_way_out(family_file: Database, atomic: bool) -> None:
+    def rebuild(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.add_unique("a", "x"))
+
+    step = InlineStep(rebuild, atomic=atomic, foreign_keys=True)
+    with pytest.raises(StepFailed, match="foreign_keys") as caught:
+        MigrationRunner(family_file, InlineSource("app", [step])).up()
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert children(family_file) == [1, 2]
+    (made,) = family_file.execute_sql("SELECT sql FROM sqlite_master WHERE name = 'a'").fetchone()
+    assert "UNIQUE" not in made
+
+
+def test_it_is_read_without_running_the_script(database: Database, tmp_path: Path) -> None:
+    folder = write(tmp_path / "steps", _0001_bad="foreign_keys = 1\n\n\ndef up(m, d): ...\n")
+    with pytest.raises(InvalidScript, match=r"0001_bad\.py:1\): foreign_keys must be True or False, written out"):
+        MigrationRunner(database, DirectorySource(folder, name="app")).up()
