@@ -78,6 +78,41 @@ def test_a_rehearsed_plan_has_the_statements_the_findings_and_the_time(
     assert columns(copy, "books") == ["id", "title", "sheets"]
 
 
+BATCHES = """
+    from peewee import TextField
+
+    atomic = False
+
+
+    def up(migrator, db):
+        migrator.migrate(migrator.add_column("books", "slug", TextField(default=lambda: "s" * 200)))
+        migrator.migrate(migrator.backfill("books", "pages", 7))
+        with db.atomic():
+            db.execute_sql("UPDATE books SET pages = 8 WHERE id = 1")
+"""
+
+
+def test_a_plan_shows_what_changes_something_and_each_batch_of_many_once(
+    url: str, copy_url: str, tmp_path: Path
+) -> None:
+    source = books(tmp_path, _0003_batches=BATCHES)
+    for each in (url, copy_url):
+        database = opened(each)
+        MigrationRunner(database, source).up("0002_pages")
+        rows = ", ".join(f"('{number}', 1)" for number in range(12_000))
+        database.execute_sql(f"INSERT INTO books (title, pages) VALUES {rows}")
+    plan = MigrationRunner(opened(url), source).plan(rehearse_on=copy_url)
+    (step,) = plan.steps
+    words = {sql.split()[0].upper() for sql, _ in step.statements}
+    assert words.isdisjoint({"SELECT", "PRAGMA", "ROLLBACK"})
+    filled = [sql for sql, _ in step.statements if sql.startswith("UPDATE") and "slug" in sql]
+    assert len(filled) == 3
+    assert step.statements[-2 if "RELEASE" in words else -1][0] == "UPDATE books SET pages = 8 WHERE id = 1"
+    (line,) = (line for line in str(plan).splitlines() if "UPDATE" in line and "slug" in line)
+    assert line.endswith("(3 times)")
+    assert len(line) < 1100
+
+
 def test_a_copy_is_named_by_its_url(url: str, copy_url: str, tmp_path: Path) -> None:
     runner, copy = runners(url, copy_url, tmp_path)
     copy.close()

@@ -87,6 +87,8 @@ def _cause(error: BaseException, failures: Failures) -> BaseException | None:
 
 def _problem(error: BaseException, cause: BaseException | None) -> str:
     what = f"{type(cause).__name__}: {said(cause)}" if cause else ""
+    if isinstance(error, Unaccepted):
+        return str(error)
     if not isinstance(error, Ended):
         return what
     if error.state == "aborted":

@@ -13,8 +13,9 @@ from .context import Context
 from .events import Teller
 from .lint import Lint, LintMode
 from .migrator import StepMigrator, migrator_for
-from .operating import Operator, Trace
+from .operating import Operator
 from .scripts import Script
+from .trace import Trace
 
 
 class Hands(NamedTuple):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,11 +14,7 @@ from .events import Teller
 from .lint import Lint, Unaccepted
 from .looking import Look, operation_of
 from .requirements import check_before
-
-Trace = Callable[[str, Any], None]
-"""Is given the statements of a step, with their parameters."""
-
-_READS = re.compile(r"\s*(SELECT|WITH|SHOW|EXPLAIN|PRAGMA(?![^=]*=))\b", re.IGNORECASE)
+from .trace import Trace, only_reads
 
 
 class Operator:
@@ -31,7 +26,7 @@ class Operator:
         lint: hears of what somebody may not have meant.
         schema: where the step's tables are.
         retry: the step was begun before, so that a part of it may be there already.
-        trace: is given what the step executes, without what its operations only read.
+        trace: is given what the step executes.
 
     Attributes:
         working: an operation is being carried out, as against SQL of the step's own.
@@ -104,7 +99,7 @@ class Operator:
             finally:
                 self._trace = trace
             if trace:
-                trace(sql, ())
+                trace.add(sql, ())
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -122,12 +117,12 @@ class Operator:
     def _heard(self, event: Any) -> None:
         if threading.get_ident() != self._thread:
             return
-        if not (self.working or _READS.match(event.sql)):
+        if not (self.working or only_reads(event.sql)):
             self.touched = True
         if event.exception is not None:
             return
-        if self._trace and not (self.working and _READS.match(event.sql)):
-            self._trace(event.sql, event.params)
+        if self._trace:
+            (self._trace.add_from_operation if self.working else self._trace.add)(event.sql, event.params)
         if self.working:
             return
         if self._lint.looks and (findings := findings_of_sql(str(event.sql))):

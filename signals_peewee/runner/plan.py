@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from ..engine.altering import Finding
-from .rehearsal import Heard, Statement
+from ..errors.tree import shown
+from .rehearsal import Heard
 from .scripts import Script
+from .trace import Statement
+
+_WIDEST = 500  # characters of a statement: some have a place for each value of a whole batch
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,16 @@ def _planned(script: Script, heard: Heard) -> PlannedStep:
 
 def _lines(step: PlannedStep) -> Iterator[str]:
     yield _line(step)
-    for sql, parameters in step.statements:
-        yield "    " + " ".join(sql.split()) + (f"  {list(parameters)!r}" if parameters else "")
+    for sql, alike in groupby(step.statements, key=lambda statement: _short(" ".join(statement[0].split()))):
+        (_, parameters), *more = alike
+        values = _short(", ".join(map(shown, parameters[:20])))
+        yield f"    {sql}{f'  [{values}]' if values else ''}{f'  ({len(more) + 1} times)' if more else ''}"
     for finding in step.findings:
         yield f"    ! {finding}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}…"
 
 
 def _line(step: PlannedStep) -> str:

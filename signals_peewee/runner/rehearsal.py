@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from peewee import Database
 
@@ -15,10 +15,10 @@ from ..engine.migrating import Migrating
 from ..errors import HistoryMismatch, InvalidOption, MigrationError
 from .events import StepEvent
 from .history import Row
+from .trace import Statement, Trace
 
 Copy = str | Database | Literal[True]
 """The URL of a copy, a Peewee database that is one, or True: make one (SQLite)."""
-Statement = tuple[str, tuple[Any, ...]]
 
 
 class Heard(NamedTuple):
@@ -33,30 +33,26 @@ class Listener:
     """Collects what the steps of a rehearsal do."""
 
     def __init__(self) -> None:
-        self._statements: dict[str, list[Statement]] = defaultdict(list)
+        self._traces: dict[str, Trace] = defaultdict(Trace)
         self._findings: dict[str, list[Finding]] = defaultdict(list)
         self._seconds: dict[str, float] = {}
 
     def hear(self, event: StepEvent) -> None:
         """Hear of a step; a try that was rolled back does not count."""
         if event.kind == "retrying":
-            self._statements[event.step].clear()
+            self._traces[event.step].clear()
         elif event.kind == "finding" and event.finding is not None:
             self._findings[event.step].append(event.finding)
         elif event.kind == "applied":
             self._seconds[event.step] = event.seconds
 
-    def trace(self, step: str) -> Callable[[str, Any], None]:
+    def trace(self, step: str) -> Trace:
         """Return what is given the statements of a step."""
-
-        def listen(sql: str, parameters: Any) -> None:
-            self._statements[step].append((sql, tuple(parameters or ())))
-
-        return listen
+        return self._traces[step]
 
     def heard(self, step: str) -> Heard:
         """Return what one step did."""
-        return Heard(tuple(self._statements[step]), tuple(self._findings[step]), self._seconds.get(step))
+        return Heard(tuple(self._traces[step].statements), tuple(self._findings[step]), self._seconds.get(step))
 
 
 @contextmanager

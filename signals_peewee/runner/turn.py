@@ -14,9 +14,9 @@ from .events import Observer, StepEvent, Teller, tell
 from .execution import Execution, row_for
 from .hands import Hands, hands_for
 from .history import History, Row, tail_of
-from .operating import Trace
 from .options import Policies
 from .scripts import Functions, Script
+from .trace import Trace
 
 _LOG = logging.getLogger("signals_peewee")
 

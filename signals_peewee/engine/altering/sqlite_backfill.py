@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from peewee import Database, Node
+from peewee import Database, Node, QueryEvent
 
 from ..bulk import as_peewee_raises
 from ..sql_sqlite.tokens import quoted
@@ -110,8 +111,13 @@ class Filling:
         keys = len(self._key)
         values = [(self._value(dict(zip(columns, row[keys:], strict=True))), *row[:keys]) for row in found]
         statement = f"UPDATE OR ABORT {self._source} SET {quoted(self._column)} = ? WHERE {self._row} = {self._places}"
+        started = time.perf_counter()
         with as_peewee_raises:
             self._database.cursor().executemany(statement, values)
+        if values:  # Peewee tells its hooks of what it executes itself, and has no executemany
+            event = QueryEvent(statement, values[0], time.perf_counter() - started, None)
+            for hook in self._database.query_hooks:
+                hook(event)
         return len(values)
 
     def _refuse_what_is_null_still(self, between: str, batch: list[Key]) -> None:
