@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from drift_kit import CASES, MODELS, Case, build, with_collation
+from drift_zoo import ZOO
 from peewee import Database
 from runner_kit import closing
 
@@ -66,3 +67,17 @@ def test_a_draft_makes_the_tables_of_an_empty_database(engine_name: str, drafts:
     assert not drafts.runner.check(MODELS)
     drafts.runner.down()
     assert [one.kind for one in drafts.runner.check(MODELS).differences] == ["table", "table"]
+
+
+ZOO_ON = [
+    pytest.param(engine, kind.make, id=f"{engine}: {kind.make.__name__}") for kind in ZOO for engine in kind.engines
+]
+
+
+@pytest.mark.parametrize(("engine_name", "make"), ZOO_ON, indirect=["engine_name"])
+def test_a_draft_makes_every_kind_of_table(engine_name: str, database: Database, drafts: Drafts, make: Any) -> None:
+    models = make()
+    drafts.apply(models)
+    assert str(drafts.runner.check(models)) == "no difference"
+    drafts.runner.down()
+    assert {one.kind for one in drafts.runner.check(models).differences} == {"table"}

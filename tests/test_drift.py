@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from drift_kit import CASES, MODELS, Case, build, case, with_collation
+from drift_zoo import ZOO
 from peewee import Database
 from runner_kit import closing
 
@@ -45,3 +46,16 @@ def test_the_same_table_without_any_of_them_differs_in_nothing(database: Databas
     with_collation(engine_name)
     build(database, engine_name, case("right"))
     assert not drift(database, *MODELS)
+
+
+ZOO_ON = [
+    pytest.param(engine, kind.make, id=f"{engine}: {kind.make.__name__}") for kind in ZOO for engine in kind.engines
+]
+
+
+@pytest.mark.parametrize(("engine_name", "make"), ZOO_ON, indirect=["engine_name"])
+def test_what_models_have_just_made_differs_in_nothing(engine_name: str, database: Database, make: Any) -> None:
+    models = make()
+    with database.bind_ctx(models):
+        database.create_tables(models)
+    assert str(drift(database, *models)) == "no difference"

@@ -78,6 +78,7 @@ class Scratch(ABC):
         self.database = migrating.database
         self.schema = schema
         self.inspector: Inspector = inspector_for(migrating.database)
+        self._where: dict[str, str | None] = {}
 
     def pairs(self, models: Sequence[type[Model]]) -> list[Pair]:
         """Return every model's table beside the one that is there.
@@ -94,6 +95,7 @@ class Scratch(ABC):
         with self.looking():
             # Before anything is made: a temporary table hides the real one of its name.
             found = {schema: self._read(group, schema) for schema, group in groups.items()}
+            self._where = self._schemas_of(models)
             return [pair for schema, group in groups.items() for pair in self._beside(schema, group, found[schema])]
 
     def others(self, models: Sequence[type[Model]]) -> list[str]:
@@ -114,6 +116,10 @@ class Scratch(ABC):
     @abstractmethod
     def ground(self) -> AbstractContextManager[Ground]:
         """Yield an empty place that is gone afterwards."""
+
+    def read_in(self, ground: Ground) -> str | None:
+        """Return the schema in which the catalog has the tables that were made."""
+        return ground.schema
 
     def missing_sequences(self, models: Iterable[type[Model]]) -> list[str]:
         """Return the sequences that models count with by name and that are not there."""
@@ -140,6 +146,12 @@ class Scratch(ABC):
                 )
         return placed
 
+    def _schemas_of(self, models: Iterable[type[Model]]) -> dict[str, str | None]:
+        """Return where the unqualified names that keys refer to are found."""
+        keys = [key for model in models for which in (False, True) for key in keys_of(model, deferred=which)]
+        names = {place.table for place in (self._place(key.rel_model) for key in keys) if place.schema is None}
+        return {name: table.schema for name, table in self.inspector.read(names).items()}
+
     def _read(self, names: Iterable[str], schema: str | None) -> dict[str, Table]:
         found = self.inspector.read(self.inspector.spelled(names, schema), schema)
         return {self.inspector.folded(name): table for name, table in found.items()}
@@ -157,7 +169,7 @@ class Scratch(ABC):
             for name, model in group.items():
                 there = found.get(self.inspector.folded(name))
                 constants = self._constants(ground, model, made[name], there)
-                real = Real(self.migrating, rendering, there.schema if there else schema)
+                real = Real(self._where, rendering, there.schema if there else schema)
                 yield Pair(
                     model,
                     schema,
@@ -175,7 +187,7 @@ class Scratch(ABC):
         for model in models:
             for statement in rendering.statements(model):
                 self._execute(ground, model, statement)
-        return inspector_for(ground.database).read(group)
+        return inspector_for(ground.database).read(group, self.read_in(ground))
 
     def _execute(self, ground: Ground, model: Any, statement: Statement) -> None:
         sql, parameters = statement
@@ -200,13 +212,13 @@ class Real:
     """Says of a table in the empty place what it would be where it belongs.
 
     Args:
-        migrating: finds the schema of an unqualified name.
+        where: the schemas of unqualified names.
         rendering: what made it.
         schema: where it belongs.
     """
 
-    def __init__(self, migrating: Migrating, rendering: Rendering, schema: str | None) -> None:
-        self._migrating = migrating
+    def __init__(self, where: Mapping[str, str | None], rendering: Rendering, schema: str | None) -> None:
+        self._where = where
         self._rendering = rendering
         self._schema = schema
 
@@ -239,7 +251,7 @@ class Real:
 
     def _beside(self, place: Place) -> str | None:
         """Return what a key says of the schema of a table: None for its own table's."""
-        where = place.schema or self._migrating.schema_of(place.table)
+        where = place.schema or self._where.get(place.table)
         return None if where == self._schema else where
 
 

@@ -18,6 +18,10 @@ _CAST_FAILED = "22"  # the class of data exceptions
 _PATH = """
 SELECT set_config('search_path', concat_ws(', ', quote_ident(%s), nullif(current_setting('search_path'), '')), true)
 """
+_TEMPORARY_LAST = """
+SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), true)
+"""
+_MADE_IN = "SELECT nspname::text FROM pg_namespace WHERE oid = pg_my_temp_schema()"
 
 
 class ScratchPostgres(Scratch):
@@ -40,7 +44,12 @@ class ScratchPostgres(Scratch):
     @contextmanager
     def ground(self) -> Iterator[Ground]:
         with self._savepoint():
+            # Else it comes before everything, and a table called "uuid" is what UUID means.
+            self.database.execute_sql(_TEMPORARY_LAST)
             yield Ground(self.database, "pg_temp")
+
+    def read_in(self, ground: Ground) -> str | None:
+        return str(self.database.execute_sql(_MADE_IN).fetchone()[0])
 
     def missing_sequences(self, models: Iterable[type[Model]]) -> list[str]:
         fields = [field for model in models for field in model._meta.sorted_fields if field.sequence]

@@ -106,17 +106,24 @@ class Fields:
 
     def _written(self, field: Any, options: Mapping[str, Any]) -> str:
         """Return the first way to write a field that asks for the same column."""
-        wanted = self._type(field)
         for kind, own in _candidates(field):
-            source = _call(kind.__name__, [], {**own, **options})
             self._imports.use(_module(kind), kind.__name__)
-            try:
-                made = eval(source, dict(self._imports.namespace))  # noqa: S307  # our own text
-            except (TypeError, ValueError):  # it needs an argument that cannot be known
-                continue
-            if self._type(made) == wanted and made.auto_increment is field.auto_increment:
-                return source
+            for more in ({}, {"index": False}):  # some have an index without being asked
+                source = _call(kind.__name__, [], {**own, **options, **more})
+                made = self._made(source)
+                if made and self._is_like(made, field) and not made.index:
+                    return source
         return self._as_sql(field, options)
+
+    def _made(self, source: str) -> Any:
+        """Return the field that a text makes, or None where it needs an argument that cannot be known."""
+        try:
+            return eval(source, dict(self._imports.namespace))  # noqa: S307  # our own text
+        except (TypeError, ValueError):
+            return None
+
+    def _is_like(self, made: Any, field: Any) -> bool:
+        return self._type(made) == self._type(field) and made.auto_increment is field.auto_increment
 
     def _as_sql(self, field: Any, options: Mapping[str, Any]) -> str:
         constraints = list(options.get("constraints", ()))

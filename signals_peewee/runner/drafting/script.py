@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+import peewee
 from peewee import Model
 
 from ...engine.migrating import Migrating
@@ -33,7 +35,10 @@ def draft_of(migrating: Migrating, schema: str | None, models: Sequence[type[Mod
     fields = Fields(migrating.database, imports)
     tables = Tables(migrating.database, schema, fields, imports)
     remedies = remedies_for(migrating.database)
-    ours = [(pair, gaps) for pair, gaps in different if pair.schema == schema]
+    order: Any = peewee.sort_models(models)  # type: ignore[attr-defined]
+    ours = sorted(
+        ((pair, gaps) for pair, gaps in different if pair.schema == schema), key=lambda each: order.index(each[0].model)
+    )
     steps = [step for pair, gaps in ours for step in Steps(pair, gaps, remedies, fields, tables).steps()]
     return _text(imports, different, _elsewhere(different, schema), sorted(steps, key=lambda step: step.phase))
 
