@@ -8,10 +8,26 @@ from typing import Any
 import pytest
 from drift_kit import CASES, MODELS, Case, build, with_collation
 from drift_zoo import ZOO
-from peewee import Database
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from peewee import (
+    SQL,
+    BigIntegerField,
+    CharField,
+    Check,
+    Database,
+    DateTimeField,
+    DecimalField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    ModelIndex,
+    TextField,
+)
 from runner_kit import closing
 
 from signals_peewee.runner import DirectorySource, MigrationRunner
+from signals_peewee.runner.operations import InstantField
 
 closed = pytest.fixture(autouse=True)(closing)
 
@@ -81,3 +97,132 @@ def test_a_draft_makes_every_kind_of_table(engine_name: str, database: Database,
     assert str(drafts.runner.check(models)) == "no difference"
     drafts.runner.down()
     assert {one.kind for one in drafts.runner.check(models).differences} == {"table"}
+
+
+TYPES = {
+    "text": TextField,
+    "char": lambda **o: CharField(max_length=9, **o),
+    "integer": IntegerField,
+    "big": BigIntegerField,
+    "decimal": lambda **o: DecimalField(max_digits=6, decimal_places=2, **o),
+    "moment": DateTimeField,
+    "instant": InstantField,
+}
+DEFAULTS = {"text": "it's", "char": "x", "integer": -1, "big": 2**40}
+RULES = ("CASCADE", "SET NULL", None)
+NAMES = ("a", "B", "c d", 'say "x"')
+
+
+@st.composite
+def columns(draw: Any) -> dict[str, Any]:
+    """A column as data."""
+    kind = draw(st.sampled_from(sorted(TYPES)))
+    default = kind in DEFAULTS and draw(st.sampled_from(["", "", "python", "server"]))
+    return {
+        "kind": kind,
+        "null": draw(st.booleans()),
+        "default": default,
+        "collate": kind in ("text", "char") and draw(st.sampled_from([False, False, True])),
+        "index": draw(st.sampled_from(["", "", "index", "unique"])),
+        "check": draw(st.sampled_from([None, None, "{} IS NOT NULL", "length({}) > 1"])) if kind == "text" else None,
+        "named": draw(st.booleans()),
+    }
+
+
+@st.composite
+def tables(draw: Any) -> dict[str, Any]:
+    """A table as data; a key names another table by its number."""
+    of = draw(st.dictionaries(st.sampled_from(NAMES), columns(), max_size=3))
+    plain = [name for name, column in of.items() if column["kind"] in ("text", "char", "integer")]
+    return {
+        "columns": of,
+        "key": draw(st.sampled_from(["auto", "auto", "text"])),
+        "refers": draw(
+            st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["CASCADE", "SET NULL", None])), max_size=2)
+        ),
+        "unique": draw(st.booleans()) and len(plain) > 1 and plain[:2],
+        "order": draw(st.booleans()) and plain[:1],
+        "some": draw(st.booleans()) and plain[:1],
+    }
+
+
+WORLDS = st.dictionaries(st.integers(0, 2), tables(), max_size=3)
+
+
+def models_of_world(world: dict[int, Any], engine: str) -> list[Any]:
+    """The models that some tables as data stand for."""
+    made: dict[int, Any] = {}
+    for number, table in sorted(world.items()):
+        fields: dict[str, Any] = {"key": TextField(primary_key=True)} if table["key"] == "text" else {}
+        for name, column in table["columns"].items():
+            fields[f"f{NAMES.index(name)}"] = field_of(f"t{number}", name, column, engine)
+        for place, (to, on_delete) in enumerate(table["refers"]):
+            target: Any = made.get(to, "self")
+            options = {"constraint_name": f"t{number}_named"} if on_delete == "SET NULL" else {}
+            fields[f"to{place}"] = ForeignKeyField(target, null=True, on_delete=on_delete, backref="+", **options)
+            if options:
+                break
+        quoted = [quote(name) for name in table["unique"] or ()]
+        constraints = [SQL(f"UNIQUE ({', '.join(quoted)})")] if quoted else []
+        meta = type("Meta", (), {"table_name": f"t{number}", "legacy_table_names": False, "constraints": constraints})
+        made[number] = type(f"T{number}", (Model,), {**fields, "Meta": meta})
+        for name in table["order"] or ():
+            parts = [SQL(f"{quote(name)} DESC"), SQL(f"coalesce({quote(name)}, {quote(name)})")]
+            made[number].add_index(ModelIndex(made[number], parts, name=f"t{number}_order"))
+        for name in table["some"] or ():
+            where = SQL(f"{quote(name)} IS NOT NULL")
+            made[number].add_index(ModelIndex(made[number], [SQL(quote(name))], name=f"t{number}_some", where=where))
+    return list(made.values())
+
+
+def field_of(table: str, name: str, column: dict[str, Any], engine: str) -> Any:
+    constraints = []
+    if column["check"]:
+        expression = column["check"].format(quote(name))
+        constraints.append(Check(expression, f"{table}_check {NAMES.index(name)}" if column["named"] else None))
+    default = DEFAULTS.get(column["kind"])
+    if column["default"] == "server":
+        text = str(default).replace("'", "''")
+        constraints.append(SQL(f"DEFAULT {default}" if isinstance(default, int) else f"DEFAULT '{text}'"))
+    return TYPES[column["kind"]](
+        column_name=name,
+        null=column["null"],
+        default=default if column["default"] == "python" else None,
+        collation={"sqlite": "NOCASE", "postgres": '"C"'}[engine] if column["collate"] else None,
+        index=column["index"] == "index",
+        unique=column["index"] == "unique",
+        constraints=constraints,
+    )
+
+
+def quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def emptied(database: Database, engine: str) -> None:
+    if engine == "postgres":
+        database.execute_sql("DROP SCHEMA public CASCADE")
+        database.execute_sql("CREATE SCHEMA public")
+        return
+    for table in database.get_tables():
+        database.execute_sql("PRAGMA foreign_keys = 0")
+        database.execute_sql(f'DROP TABLE "{table}"')
+    database.execute_sql("PRAGMA foreign_keys = 1")
+
+
+@settings(max_examples=max(5, settings.default.max_examples // 4))
+@given(before=WORLDS, after=WORLDS)
+def test_any_database_is_brought_to_any_models(
+    database: Database, engine_name: str, tmp_path_factory: Any, before: Any, after: Any
+) -> None:
+    emptied(database, engine_name)
+    drafts = Drafts(database, tmp_path_factory.mktemp("any"))
+    first, second = models_of_world(before, engine_name), models_of_world(after, engine_name)
+    for models in (first, second):
+        if drafts.runner.check(models):
+            drafts.apply(models)
+        assert str(drafts.runner.check(models)) == "no difference"
+    applied = len(list(drafts.folder.glob("*.py")))
+    if applied and drafts.runner.status().applied:
+        drafts.runner.down(all=True)
+        assert {one.kind for one in drafts.runner.check(first).differences} <= {"table"}

@@ -71,6 +71,9 @@ class Scratch(ABC):
     Args:
         migrating: the engine's half of a run; its database is open.
         schema: where unqualified names are looked for first.
+
+    Attributes:
+        where: once the models stand beside their tables, in which schemas unqualified names in keys are found.
     """
 
     def __init__(self, migrating: Migrating, schema: str | None) -> None:
@@ -78,7 +81,7 @@ class Scratch(ABC):
         self.database = migrating.database
         self.schema = schema
         self.inspector: Inspector = inspector_for(migrating.database)
-        self._where: dict[str, str | None] = {}
+        self.where: dict[str, str | None] = {}
 
     def pairs(self, models: Sequence[type[Model]]) -> list[Pair]:
         """Return every model's table beside the one that is there.
@@ -95,7 +98,7 @@ class Scratch(ABC):
         with self.looking():
             # Before anything is made: a temporary table hides the real one of its name.
             found = {schema: self._read(group, schema) for schema, group in groups.items()}
-            self._where = self._schemas_of(models)
+            self.where = self._schemas_of(models)
             return [pair for schema, group in groups.items() for pair in self._beside(schema, group, found[schema])]
 
     def others(self, models: Sequence[type[Model]]) -> list[str]:
@@ -149,7 +152,7 @@ class Scratch(ABC):
     def _schemas_of(self, models: Iterable[type[Model]]) -> dict[str, str | None]:
         """Return where the unqualified names that keys refer to are found."""
         keys = [key for model in models for which in (False, True) for key in keys_of(model, deferred=which)]
-        names = {place.table for place in (self._place(key.rel_model) for key in keys) if place.schema is None}
+        names = {key.rel_model._meta.table_name for key in keys if not key.rel_model._meta.schema}
         return {name: table.schema for name, table in self.inspector.read(names).items()}
 
     def _read(self, names: Iterable[str], schema: str | None) -> dict[str, Table]:
@@ -169,7 +172,7 @@ class Scratch(ABC):
             for name, model in group.items():
                 there = found.get(self.inspector.folded(name))
                 constants = self._constants(ground, model, made[name], there)
-                real = Real(self._where, rendering, there.schema if there else schema)
+                real = Real(self.where, rendering, there.schema if there else schema)
                 yield Pair(
                     model,
                     schema,
@@ -235,23 +238,22 @@ class Real:
 
     def deferred(self, key: Any) -> ForeignKey:
         """Return the foreign key that a DeferredForeignKey stands for."""
-        place = self._rendering.place(key.rel_model)
         return ForeignKey(
             (key.column_name,),
-            place.table,
+            key.rel_model._meta.table_name,
             (key.rel_field.column_name,),
-            schema=self._beside(place),
+            schema=self._beside(key.rel_model),
             on_delete=(key.on_delete or "NO ACTION").upper(),
             on_update=(key.on_update or "NO ACTION").upper(),
         )
 
     def _foreign_key(self, key: ForeignKey) -> ForeignKey:
-        place = self._rendering.real.get(key.table)
-        return key if place is None else replace(key, table=place.table, schema=self._beside(place))
+        model = self._rendering.real.get(key.table)
+        return key if model is None else replace(key, table=model._meta.table_name, schema=self._beside(model))
 
-    def _beside(self, place: Place) -> str | None:
-        """Return what a key says of the schema of a table: None for its own table's."""
-        where = place.schema or self._where.get(place.table)
+    def _beside(self, model: type[Model]) -> str | None:
+        """Return what a key says of the schema of a model's table: None for its own table's."""
+        where = model._meta.schema or self._where.get(model._meta.table_name)
         return None if where == self._schema else where
 
 

@@ -67,7 +67,7 @@ class Fields:
     def to_add(self, field: Any) -> str:
         """Return a field for `add_column`: the keys, indexes and checks of the column are added by themselves."""
         bare = deepcopy(field)
-        options = {} if field.default is None or type(field.default) not in _PLAIN else {"default": field.default}
+        options = {"default": field.default} if has_constant(field) else {}
         if field.primary_key:
             return self._as_sql(bare, self._options(field, everything=False))
         return self._written(bare, {**options, **self._options(field, everything=False)})
@@ -138,6 +138,11 @@ class Fields:
 
     def _context(self) -> Any:
         return self._database.get_sql_context(scope=SCOPE_VALUES, value_literals=True)
+
+
+def has_constant(field: Any) -> bool:
+    """Tell whether a field has a default that a step can write down."""
+    return type(field.default) in _PLAIN
 
 
 def _place(field: Any) -> dict[str, Any]:

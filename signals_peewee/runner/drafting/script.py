@@ -33,7 +33,9 @@ def draft_of(migrating: Migrating, schema: str | None, models: Sequence[type[Mod
         return None
     imports = Imports()
     fields = Fields(migrating.database, imports)
-    tables = Tables(migrating.database, schema, fields, imports)
+    given = {model._meta.table_name for model in models}
+    where = {name: found for name, found in scratch.where.items() if name not in given}
+    tables = Tables(migrating.database, schema, fields, imports, where)
     remedies = remedies_for(migrating.database)
     order: Any = peewee.sort_models(models)  # type: ignore[attr-defined]
     ours = sorted(

@@ -13,7 +13,7 @@ from ...engine.introspection.writing import constraint_sql, index_sql
 from ...engine.remedies import Remedies
 from ...engine.scratch import Pair
 from ..gaps import Gap, Kind
-from .fields import Fields
+from .fields import Fields, has_constant
 from .tables import Tables
 
 # What is in the way goes first, what is referred to comes before what refers to it, and what holds data goes last.
@@ -98,16 +98,14 @@ class Steps:
     def _add(self, column: Column) -> Step:
         source = self._by_column[column.name]
         down = [_operation("drop_column", self._table, column.name)]
-        valued = column.null or column.generated or column.default is not None or column.sequence or column.identity
-        default = source.default is not None and not isinstance(source, ForeignKeyField)
-        more = ""
+        constant = has_constant(source)
+        more = "" if constant else _allowing(column)
         notes: tuple[str, ...] = ()
-        if not valued and not (default and not callable(source.default)):
+        if not constant and not _is_valued(column):
             notes = (
                 f"{self._table}.{column.name} is NOT NULL, and nothing says what its rows get. If there are",
                 "any, add it with null=True, fill it with migrator.backfill(…), and then migrator.add_not_null(…).",
             )
-            more = ", allow_not_null=True"
         if isinstance(source, ForeignKeyField) and not source.deferred:
             return Step(ADD_KEY, lambda: self._add_key_column(source, more), down, notes)
         text = self._fields.to_add(source) if not isinstance(source, ForeignKeyField) else self._fields.of_shape(column)
@@ -133,10 +131,8 @@ class Steps:
         return Step(DROP_COLUMN - bool(column.generated) / 2, lambda: [line], [self._brought_back(column)], notes)
 
     def _brought_back(self, column: Column) -> str:
-        valued = column.null or column.generated or column.default is not None or column.sequence or column.identity
-        more = "" if valued else ", allow_not_null=True"
-        text = self._fields.of_shape(column)
-        return f"migrator.migrate(migrator.add_column({self._table!r}, {column.name!r}, {text}{more}))"
+        text = f"{self._fields.of_shape(column)}{_allowing(column)}"
+        return f"migrator.migrate(migrator.add_column({self._table!r}, {column.name!r}, {text}))"
 
     def _constraint(self, expected: Any, found: Any) -> Iterator[Step]:
         if found:
@@ -314,6 +310,17 @@ class Steps:
             if not column.generated and column.name.lower() in there
         ]
         return [_execute(sql) for sql in self._remedies.anew(expected, found, columns)]
+
+
+def _is_valued(column: Column) -> bool:
+    """Tell whether rows that are there get something for a column that is added."""
+    counted = column.sequence or column.identity
+    return bool(column.null or counted or column.generated) or column.default is not None
+
+
+def _allowing(column: Column) -> str:
+    """Return what `add_column` has to be told where a column is NOT NULL without the word DEFAULT."""
+    return "" if column.null or (column.default is not None and not column.sequence) else ", allow_not_null=True"
 
 
 def _operation(name: str, *arguments: str) -> str:

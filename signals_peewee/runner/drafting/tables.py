@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from keyword import iskeyword
 from types import SimpleNamespace
 from typing import Any
@@ -25,9 +25,18 @@ class Tables:
         schema: the schema of the run.
         fields: writes their fields.
         imports: what is used is added to it.
+        where: the schemas in which tables are found that name none.
     """
 
-    def __init__(self, database: Database, schema: str | None, fields: Fields, imports: Imports) -> None:
+    def __init__(
+        self,
+        database: Database,
+        schema: str | None,
+        fields: Fields,
+        imports: Imports,
+        where: Mapping[str, str | None],
+    ) -> None:
+        self._where = where if schema else {}
         self._database = database
         self._schema = schema
         self._fields = fields
@@ -182,7 +191,8 @@ class Tables:
         return str(next(rendering.statements(model))[0])
 
     def _place(self, model: type[Model]) -> Place:
-        return Place(model._meta.schema or self._schema, model._meta.table_name)
+        table = model._meta.table_name
+        return Place(model._meta.schema or self._where.get(table) or self._schema, table)
 
 
 def _execute(sql: str) -> str:
