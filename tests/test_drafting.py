@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from peewee import (
     SQL,
+    BigAutoField,
     BigIntegerField,
     CharField,
     Check,
     Database,
     DateTimeField,
     DecimalField,
+    Field,
     ForeignKeyField,
     IntegerField,
     Model,
     ModelIndex,
     TextField,
 )
-from runner_kit import closing
+from runner_kit import closing, opened
 
 from signals_peewee.runner import DirectorySource, MigrationRunner
 from signals_peewee.runner.operations import InstantField
@@ -226,3 +229,110 @@ def test_any_database_is_brought_to_any_models(
     if applied and drafts.runner.status().applied:
         drafts.runner.down(all=True)
         assert {one.kind for one in drafts.runner.check(first).differences} <= {"table"}
+
+
+def test_rows_are_kept_where_a_table_is_made_anew(sqlite_url: str, tmp_path: Path) -> None:
+    database = opened(sqlite_url)
+    database.execute_sql("CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT NOT NULL, pages INTEGER UNIQUE)")
+    database.execute_sql("CREATE TABLE note (id INTEGER PRIMARY KEY, book INTEGER REFERENCES book ON DELETE CASCADE)")
+    database.execute_sql("INSERT INTO book VALUES (3, 'Größe', 7), (5, 'it''s 100 %', 8)")
+    database.execute_sql("INSERT INTO note VALUES (1, 3)")
+    title = TextField(collation="NOCASE")
+    book = type("Book", (Model,), {"title": title, "pages": IntegerField(null=True), "more": TextField(null=True)})
+    drafts = Drafts(database, tmp_path)
+    text = drafts.apply([book])
+    assert "# There is no operation for this of book: collation title, unique." in text
+    assert not drafts.runner.check([book])
+    rows = "SELECT id, title, pages FROM book ORDER BY id"
+    assert database.execute_sql(rows).fetchall() == [(3, "Größe", 7), (5, "it's 100 %", 8)]
+    drafts.runner.down()
+    assert database.execute_sql(rows).fetchall() == [(3, "Größe", 7), (5, "it's 100 %", 8)]
+    assert database.execute_sql("SELECT * FROM note").fetchall() == [(1, 3)]
+    assert [(one.kind, one.name) for one in drafts.runner.check([book]).differences] == [
+        ("collation", "title"),
+        ("column", "more"),
+        ("unique", None),
+    ]
+
+
+def test_what_only_an_author_can_decide_is_a_comment(database: Database, drafts: Drafts) -> None:
+    old = type("Book", (Model,), {"name": TextField()})
+    drafts.apply([old])
+    new = type("Book", (Model,), {"title": TextField(), "made": DateTimeField(default=datetime.now)})
+    text = drafts.apply([new])
+    assert "    # book.title is NOT NULL, and nothing says what its rows get." in text
+    assert "    # book.made is NOT NULL, and nothing says what its rows get." in text
+    assert "    # book.name goes, with what is in it. If it has got another name (made, title), write\n" in text
+    assert text.index("drop_column('book', 'name')") > text.index("add_column('book', 'title'")
+
+
+def test_a_constant_of_pythons_fills_the_rows(database: Database, drafts: Drafts) -> None:
+    drafts.apply([type("Book", (Model,), {})])
+    database.execute_sql("INSERT INTO book (id) VALUES (1)")
+    drafts.apply([type("Book", (Model,), {"pages": IntegerField(default=3), "title": TextField(default="it's 100 %")})])
+    assert database.execute_sql("SELECT pages, title FROM book").fetchall() == [(3, "it's 100 %")]
+
+
+def test_names_in_another_case_are_written_as_sqlite_has_them(sqlite_url: str, tmp_path: Path) -> None:
+    database = opened(sqlite_url)
+    database.execute_sql('CREATE TABLE BOOK (ID INTEGER PRIMARY KEY, "Title" TEXT, "Up" INTEGER)')
+    fields = {"title": CharField(default="x", index=True), "up": ForeignKeyField("self", null=True, column_name="up")}
+    book = type("Book", (Model,), fields)
+    drafts = Drafts(database, tmp_path)
+    drafts.apply([book])
+    assert str(drafts.runner.check([book])) == "no difference"
+    drafts.runner.down()
+    assert drafts.runner.check([book])
+
+
+def test_a_percent_sign_is_one(database: Database, engine_name: str, drafts: Drafts) -> None:
+    sign = "%" if engine_name == "sqlite" else "%%"  # Peewee hands SQL to the drivers as it is
+    said = [SQL(f"DEFAULT '100 {sign}'"), Check(f"word LIKE '1{sign}'")]
+    book = type("Book", (Model,), {"word": TextField(constraints=said)})
+    book.add_index(ModelIndex(book, [SQL("word")], name="some", where=SQL(f"word LIKE '2{sign}'")))
+    drafts.apply([book])
+    assert str(drafts.runner.check([book])) == "no difference"
+    plain = type("Book", (Model,), {"word": TextField()})
+    drafts.apply([plain])
+    drafts.runner.down()
+    assert str(drafts.runner.check([book])) == "no difference"
+    drafts.runner.down()
+    drafts.runner.up()
+    assert str(drafts.runner.check([plain])) == "no difference"
+
+
+def test_a_draft_works_in_the_schema_of_its_run(postgres_url: str, tmp_path: Path) -> None:
+    database = opened(postgres_url)
+    user = type("User", (Model,), {"id": BigAutoField(), "Meta": type("Meta", (), {"table_name": "users"})})
+    book = type("Book", (Model,), {"owner": ForeignKeyField(user, backref="+"), "title": TextField(index=True)})
+    meta = type("Meta", (), {"schema": "elsewhere"})
+    other = type("Other", (Model,), {"Meta": meta})
+    with database.bind_ctx([user]):
+        user.create_table()
+    drafts = Drafts(database, tmp_path, schema='tenant "a"')
+    drafts.apply([book])
+    assert str(drafts.runner.check([book])) == "no difference"
+    assert database.get_tables() == ["users"]
+    database.execute_sql('ALTER TABLE "tenant ""a""".book DROP COLUMN owner_id')
+    drafts.apply([book])
+    assert str(drafts.runner.check([book])) == "no difference"
+    text = drafts.runner.draft([book, other])
+    assert text is not None
+    assert "# A step works in the schema of its run; it is not drafted for elsewhere.other." in text
+
+
+def test_a_field_that_a_step_cannot_import_is_written_as_sql(database: Database, drafts: Drafts) -> None:
+    class Shape(Field):
+        field_type = "TIMESTAMP"
+
+        def __init__(self, corners: int, **options: Any) -> None:
+            super().__init__(**options)
+
+    book = type("Book", (Model,), {"shape": Shape(4, null=True), "not a name": TextField(null=True)})
+    text = drafts.apply([book])
+    assert not drafts.runner.check([book])
+    assert "CREATE TABLE" in text
+    book = type("Book", (Model,), {"shape": Shape(4, null=True), "other": Shape(3, null=True)})
+    text = drafts.apply([book])
+    assert "add_column('book', 'other', SqlField('TIMESTAMP', null=True))" in text
+    assert not drafts.runner.check([book])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import peewee
@@ -14,7 +15,8 @@ from ...engine.remedies import remedies_for
 from ...engine.scratch import Pair, scratch_for
 from ..gaps import Comparing, Gap
 from .fields import Fields, Imports
-from .steps import Step, Steps
+from .parts import Step
+from .steps import Steps
 from .tables import Tables
 
 
@@ -41,7 +43,8 @@ def draft_of(migrating: Migrating, schema: str | None, models: Sequence[type[Mod
     ours = sorted(
         ((pair, gaps) for pair, gaps in different if pair.schema == schema), key=lambda each: order.index(each[0].model)
     )
-    steps = [step for pair, gaps in ours for step in Steps(pair, gaps, remedies, fields, tables).steps()]
+    writing = partial(Steps, inspector=scratch.inspector, remedies=remedies, fields=fields, tables=tables)
+    steps = [step for pair, gaps in ours for step in writing(pair, gaps).steps()]
     return _text(imports, different, _elsewhere(different, schema), sorted(steps, key=lambda step: step.phase))
 
 

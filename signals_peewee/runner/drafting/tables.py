@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from keyword import iskeyword
 from types import SimpleNamespace
 from typing import Any
@@ -55,21 +55,36 @@ class Tables:
         lines = self._class(model, name)
         if not self._is_same(model, name, lines):
             del self._classes[self._place(model)]
-            made = [_execute(self._ddl(model) if "VIRTUAL" in expected.options else table_sql(expected))]
+            made = [script(self._ddl(model) if "VIRTUAL" in expected.options else table_sql(expected))]
             return [*made, *self.indexes(model, expected)]
-        return [*referred, *lines, "", f"{name}.create_table(safe=False)", *self.indexes(model, expected)]
+        return [
+            *referred,
+            *lines,
+            "",
+            f"{name}.create_table(safe=False)",
+            *self.indexes(model, expected),
+        ]
 
-    def indexes(self, model: type[Model], expected: Table, only: str | None = None) -> list[str]:
-        """Return the statements that make the indexes of a model, or the one of a name."""
+    def indexes(
+        self, model: type[Model], expected: Table, only: str | None = None, spelled: Callable[[str], str] = str
+    ) -> list[str]:
+        """Return the statements that make the indexes of a model, or the one of a name.
+
+        Args:
+            model: the model.
+            expected: what the database makes of it, under the name of its table.
+            only: the name of the one index.
+            spelled: returns a column as the database spells it.
+        """
         meta: Any = model._meta
         made: list[Any] = meta.fields_to_index()
         nodes: list[Any] = [index for index in made if isinstance(index, Index)]
         by_name = {cut(str(index._name)): index for index in nodes}
         chosen = [index for index in expected.indexes if only in (None, index.name)]
         return [
-            f"migrator.migrate({self._index(expected.name, by_name[index.name])})"
+            f"migrator.migrate({self._index(expected.name, by_name[index.name], spelled)})"
             if index.name in by_name
-            else _execute(index_sql(index, expected.name))
+            else script(index_sql(index, expected.name))
             for index in chosen
         ]
 
@@ -91,9 +106,10 @@ class Tables:
         texts += [f"constraints=[{', '.join(constraints)}]"] if constraints else []
         return before, f"ForeignKeyField({', '.join([name, *texts])}, index=False, backref='+')"
 
-    def _index(self, table: str, index: Any) -> str:
+    def _index(self, table: str, index: Any, spelled: Callable[[str], str]) -> str:
         columns = [
-            repr(part.column_name) if isinstance(part, Field) else self._part(part) for part in index._expressions
+            repr(spelled(part.column_name)) if isinstance(part, Field) else self._part(part)
+            for part in index._expressions
         ]
         options = [f"name={cut(str(index._name))!r}"]
         options += ["unique=True"] if index._unique else []
@@ -195,5 +211,6 @@ class Tables:
         return Place(model._meta.schema or self._where.get(table) or self._schema, table)
 
 
-def _execute(sql: str) -> str:
-    return f"db.execute_sql({sql!r})"
+def script(*statements: str) -> str:
+    """Return the statement that executes SQL as it is: a percent sign stands for itself."""
+    return f"migrator.execute_script({'; '.join(statements)!r})"
