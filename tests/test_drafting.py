@@ -220,7 +220,7 @@ def test_any_database_is_brought_to_any_models(
 ) -> None:
     emptied(database, engine_name)
     drafts = Drafts(database, tmp_path_factory.mktemp("any"))
-    first, second = models_of_world(before, engine_name), models_of_world(after, engine_name)
+    first, second = models_of_world(before, engine_name), models_of_world({**before, **after}, engine_name)
     for models in (first, second):
         if drafts.runner.check(models):
             drafts.apply(models)

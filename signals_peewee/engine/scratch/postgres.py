@@ -79,7 +79,7 @@ class ScratchPostgres(Scratch):
         hint = (
             f"GRANT TEMPORARY ON DATABASE {self._name} TO {self._role}"
             if state == _NO_RIGHT
-            else "use one that may write"
+            else "use a session that may write"
         )
         return ComparisonRefused(f"{said}: models are compared through temporary tables; {hint}")
 

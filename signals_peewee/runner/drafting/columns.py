@@ -85,7 +85,8 @@ class Columns(Writing):
         yield replace(self._add(expected), phase=ADD + 0.5)
 
     def _change(self, kind: Kind, expected: Column, found: Column) -> Iterator[Step]:
-        if self._is_remade(expected.name):
+        retyped = any(gap.kind == "type" and gap.name == expected.name for gap in self._gaps)
+        if self._is_remade(expected.name) or (kind == "collation" and retyped):  # a new type brings its collation
             return
         phase = CHANGE + (_CHANGES.index(kind) + 1) / 10
         expected = replace(expected, name=found.name)
@@ -125,8 +126,8 @@ class Columns(Writing):
         source = self._by_column[self._folded(expected.name)]
         plain = isinstance(source, ForeignKeyField) or source.auto_increment
         text = f"SqlField({expected.type!r})" if plain else self._fields.of_type(source)
-        up = self._alter(expected, text)
-        down = self._alter(found, f"SqlField({found.type!r})")
+        up = self._alter(expected, found, text)
+        down = self._alter(found, expected, f"SqlField({found.type!r})")
         notes = (f"Values of {self._table}.{expected.name} that are no {expected.type} stop the step.",)
         same_default = not any(gap.kind == "default" and gap.name == expected.name for gap in self._gaps)
         if same_default and found.default is not None and not found.sequence:
@@ -137,8 +138,8 @@ class Columns(Writing):
             down = [drop, *down, default_line(self._table, found)]
         yield Step(phase, lambda: up, down, notes)
 
-    def _alter(self, column: Column, text: str) -> list[str]:
-        cast = self._remedies.cast(column)
+    def _alter(self, column: Column, before: Column, text: str) -> list[str]:
+        cast = self._remedies.cast(column, before)
         more = f", cast={cast!r}" if cast else ""
         line = f"migrator.migrate(migrator.alter_column_type({self._table!r}, {column.name!r}, {text}{more}))"
         again = self._remedies.retyped(self._found, column)
