@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from peewee import Database, SqliteDatabase
 from runner_kit import PROCESSES, opened
+from wire import Relay
 
 from signals_peewee.errors import UnfinishedStep
 from signals_peewee.runner import DirectorySource, MigrationRunner
@@ -75,6 +76,23 @@ def boundaries(statements: Sequence[str]) -> list[int]:
 def killed_before(place: int, url: str, folder: Path, method: str = "up") -> None:
     """Run a folder's steps in a process that is killed with kill -9 before its statement of that number."""
     process = PROCESSES.Process(target=_killed, args=(place, url, folder, method))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL, f"it did not come to statement {place}"
+
+
+def killed_while(place: int, relay: Relay, folder: Path) -> None:
+    """Run a folder's steps in a process that is killed with kill -9 once its statement of that number is at the server.
+
+    The server goes on with that statement, and finds out afterwards, or meanwhile, that nobody wants to know.
+    """
+    process = PROCESSES.Process(target=_up, args=(relay.url, folder))
+
+    def kill(statement: str) -> None:
+        if len(relay.statements) == place + 1 and process.pid is not None:
+            os.kill(process.pid, signal.SIGKILL)
+
+    relay.on_passed = kill
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL, f"it did not come to statement {place}"
@@ -184,6 +202,10 @@ def _runner(database: Database, folder: Path) -> MigrationRunner:
 def _run(database: Database, folder: Path, method: str) -> None:
     runner = _runner(database, folder)
     runner.down(all=True) if method == "down" else runner.up()
+
+
+def _up(url: str, folder: Path) -> None:
+    _runner(opened(url), folder).up()
 
 
 def _heard(sender: Connection, url: str, folder: Path, method: str) -> None:

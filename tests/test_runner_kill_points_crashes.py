@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runner_kills import boundaries, copied, killed_before, rerun, state, statements_of
+from runner_kills import boundaries, copied, killed_before, killed_while, rerun, state, statements_of
 from runner_kit import closing, write
+from wire import relayed
 
 TABLES = '''
     """DDL: two tables, one of which goes where the other goes."""
@@ -157,3 +159,18 @@ def test_wherever_a_way_down_is_killed_the_next_one_leaves_nothing(empty: str, f
             stopped.update(rerun(copy, folder, "down"))
             assert state(copy) == expected, f"killed before {[*statements, 'the end'][place]}"
     assert stopped == NOT_ATOMIC
+
+
+def test_wherever_a_run_is_killed_while_postgres_works_for_it_the_next_one_ends_in_the_same(
+    postgres_url: str, folder: Path, tmp_path: Path
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        with copied(postgres_url, tmp_path) as copy, relayed(copy, Path(name)) as relay:
+            statements_of(relay.url, folder)
+            statements = [*relay.statements]
+            expected = state(copy)
+        for place in boundaries(statements)[:-1]:
+            with copied(postgres_url, tmp_path) as copy, relayed(copy, Path(name)) as relay:
+                killed_while(place, relay, folder)
+                rerun(copy, folder)
+                assert state(copy) == expected, f"killed during {statements[place]}"

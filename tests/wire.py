@@ -21,6 +21,7 @@ class Relay:
         url: where clients connect.
         statements: what they sent.
         on_statement: is called with each statement before it is passed on.
+        on_passed: is called with each statement once it was passed on.
         swallow_replies: what the server says does not arrive any more.
     """
 
@@ -30,12 +31,14 @@ class Relay:
         host, port = given.get("host") or parts.hostname or "localhost", given.get("port") or parts.port or 5432
         self._target = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, int(port))
         self._listener = socket.socket(socket.AF_UNIX)
+        (folder / ".s.PGSQL.5432").unlink(missing_ok=True)
         self._listener.bind(str(folder / ".s.PGSQL.5432"))
         self._listener.listen(50)
         user = parts.netloc.rpartition("@")[0]
         self.url = urlunsplit(parts._replace(netloc=f"{user}@", query=f"host={quote(str(folder))}&port=5432"))
         self.statements: list[str] = []
         self.on_statement: Callable[[str], None] = lambda statement: None
+        self.on_passed: Callable[[str], None] = lambda statement: None
         self.swallow_replies = False
         self._lines: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -71,13 +74,18 @@ class Relay:
                     data = one.recv(65536)
                     if not data:
                         return
-                    for statement in messages.statements(data) if one is client else ():
-                        self.statements.append(statement)
-                        self.on_statement(statement)
                     if one is client:
-                        server.sendall(data)
+                        self._pass_on(server, data, [*messages.statements(data)])
                     elif not self.swallow_replies:
                         client.sendall(data)
+
+    def _pass_on(self, server: socket.socket, data: bytes, statements: list[str]) -> None:
+        for statement in statements:
+            self.statements.append(statement)
+            self.on_statement(statement)
+        server.sendall(data)
+        for statement in statements:
+            self.on_passed(statement)
 
 
 class _Messages:

@@ -27,7 +27,7 @@ class Remedies(ABC):
         """Return the SQL that makes the expected of what is found, for a kind of which there is no operation."""
 
     @abstractmethod
-    def cast(self, column: Column) -> str | None:
+    def cast(self, column: Column, found: Column) -> str | None:
         """Return the SQL that makes a value of a column's new type of its old one, or None where none is needed."""
 
     @abstractmethod
@@ -50,7 +50,7 @@ def remedies_for(database: Database) -> Remedies:
     if isinstance(database, PostgresqlDatabase):
         from .postgres import RemediesPostgres
 
-        return RemediesPostgres()
+        return RemediesPostgres(database)
     from .sqlite import RemediesSqlite
 
     return RemediesSqlite()

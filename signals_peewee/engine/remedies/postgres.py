@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from peewee import Database
+
 from ..introspection import Column, PrimaryKey, Table
 from ..introspection.writing import constraint_sql, quoted
 from .base import Remedies
 
+# What is no text and has no cast of its own goes through text.
+_CASTS = """
+SELECT EXISTS (SELECT FROM pg_cast WHERE castsource = to_regtype(%s) AND casttarget = to_regtype(%s))
+"""
+
 
 class RemediesPostgres(Remedies):
     """ALTER TABLE has a word for everything."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def wants_anew(self, kind: str, expected: Any, found: Any) -> bool:
         return False
@@ -32,8 +42,9 @@ class RemediesPostgres(Remedies):
         assert kind == "identity"
         return [*_uncounted(alter, found), *_counted(alter, table.name, expected)]
 
-    def cast(self, column: Column) -> str | None:
-        return f"{quoted(column.name)}::{column.type}"
+    def cast(self, column: Column, found: Column) -> str | None:
+        direct = self._database.execute_sql(_CASTS, (found.type, column.type)).fetchone()[0]
+        return f"{quoted(column.name)}::{'' if direct else 'text::'}{column.type}"
 
     def retyped(self, table: Table, column: Column) -> list[str]:
         return self.statements("collation", table, column, None) if column.collation else []

@@ -25,7 +25,7 @@ class RemediesSqlite(Remedies):
     def statements(self, kind: str, table: Table, expected: Any, found: Any) -> list[str]:
         raise NotImplementedError(f"SQLite makes a table anew for {kind}")
 
-    def cast(self, column: Column) -> str | None:
+    def cast(self, column: Column, found: Column) -> str | None:
         return None  # a value keeps its class, and a CAST would cut '2024-01-31' down to 2024
 
     def retyped(self, table: Table, column: Column) -> list[str]:

@@ -71,6 +71,9 @@ class Scratch(ABC):
     Args:
         migrating: the engine's half of a run; its database is open.
         schema: where unqualified names are looked for first.
+
+    Attributes:
+        where: once the models stand beside their tables, in which schemas unqualified names in keys are found.
     """
 
     def __init__(self, migrating: Migrating, schema: str | None) -> None:
@@ -78,6 +81,7 @@ class Scratch(ABC):
         self.database = migrating.database
         self.schema = schema
         self.inspector: Inspector = inspector_for(migrating.database)
+        self.where: dict[str, str | None] = {}
 
     def pairs(self, models: Sequence[type[Model]]) -> list[Pair]:
         """Return every model's table beside the one that is there.
@@ -94,6 +98,7 @@ class Scratch(ABC):
         with self.looking():
             # Before anything is made: a temporary table hides the real one of its name.
             found = {schema: self._read(group, schema) for schema, group in groups.items()}
+            self.where = self._schemas_of(models)
             return [pair for schema, group in groups.items() for pair in self._beside(schema, group, found[schema])]
 
     def others(self, models: Sequence[type[Model]]) -> list[str]:
@@ -114,6 +119,10 @@ class Scratch(ABC):
     @abstractmethod
     def ground(self) -> AbstractContextManager[Ground]:
         """Yield an empty place that is gone afterwards."""
+
+    def read_in(self, ground: Ground) -> str | None:
+        """Return the schema in which the catalog has the tables that were made."""
+        return ground.schema
 
     def missing_sequences(self, models: Iterable[type[Model]]) -> list[str]:
         """Return the sequences that models count with by name and that are not there."""
@@ -140,6 +149,12 @@ class Scratch(ABC):
                 )
         return placed
 
+    def _schemas_of(self, models: Iterable[type[Model]]) -> dict[str, str | None]:
+        """Return where the unqualified names that keys refer to are found."""
+        keys = [key for model in models for which in (False, True) for key in keys_of(model, deferred=which)]
+        names = {key.rel_model._meta.table_name for key in keys if not key.rel_model._meta.schema}
+        return {name: table.schema for name, table in self.inspector.read(names).items()}
+
     def _read(self, names: Iterable[str], schema: str | None) -> dict[str, Table]:
         found = self.inspector.read(self.inspector.spelled(names, schema), schema)
         return {self.inspector.folded(name): table for name, table in found.items()}
@@ -157,7 +172,7 @@ class Scratch(ABC):
             for name, model in group.items():
                 there = found.get(self.inspector.folded(name))
                 constants = self._constants(ground, model, made[name], there)
-                real = Real(self.migrating, rendering, there.schema if there else schema)
+                real = Real(self.where, rendering, there.schema if there else schema)
                 yield Pair(
                     model,
                     schema,
@@ -175,7 +190,7 @@ class Scratch(ABC):
         for model in models:
             for statement in rendering.statements(model):
                 self._execute(ground, model, statement)
-        return inspector_for(ground.database).read(group)
+        return inspector_for(ground.database).read(group, self.read_in(ground))
 
     def _execute(self, ground: Ground, model: Any, statement: Statement) -> None:
         sql, parameters = statement
@@ -200,13 +215,13 @@ class Real:
     """Says of a table in the empty place what it would be where it belongs.
 
     Args:
-        migrating: finds the schema of an unqualified name.
+        where: the schemas of unqualified names.
         rendering: what made it.
         schema: where it belongs.
     """
 
-    def __init__(self, migrating: Migrating, rendering: Rendering, schema: str | None) -> None:
-        self._migrating = migrating
+    def __init__(self, where: Mapping[str, str | None], rendering: Rendering, schema: str | None) -> None:
+        self._where = where
         self._rendering = rendering
         self._schema = schema
 
@@ -223,23 +238,22 @@ class Real:
 
     def deferred(self, key: Any) -> ForeignKey:
         """Return the foreign key that a DeferredForeignKey stands for."""
-        place = self._rendering.place(key.rel_model)
         return ForeignKey(
             (key.column_name,),
-            place.table,
+            key.rel_model._meta.table_name,
             (key.rel_field.column_name,),
-            schema=self._beside(place),
+            schema=self._beside(key.rel_model),
             on_delete=(key.on_delete or "NO ACTION").upper(),
             on_update=(key.on_update or "NO ACTION").upper(),
         )
 
     def _foreign_key(self, key: ForeignKey) -> ForeignKey:
-        place = self._rendering.real.get(key.table)
-        return key if place is None else replace(key, table=place.table, schema=self._beside(place))
+        model = self._rendering.real.get(key.table)
+        return key if model is None else replace(key, table=model._meta.table_name, schema=self._beside(model))
 
-    def _beside(self, place: Place) -> str | None:
-        """Return what a key says of the schema of a table: None for its own table's."""
-        where = place.schema or self._migrating.schema_of(place.table)
+    def _beside(self, model: type[Model]) -> str | None:
+        """Return what a key says of the schema of a model's table: None for its own table's."""
+        where = model._meta.schema or self._where.get(model._meta.table_name)
         return None if where == self._schema else where
 
 

@@ -18,6 +18,11 @@ _CAST_FAILED = "22"  # the class of data exceptions
 _PATH = """
 SELECT set_config('search_path', concat_ws(', ', quote_ident(%s), nullif(current_setting('search_path'), '')), true)
 """
+_TEMPORARY_LAST = """
+SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), true),
+       quote_ident(current_user), quote_ident(current_database())
+"""
+_MADE_IN = "SELECT nspname::text FROM pg_namespace WHERE oid = pg_my_temp_schema()"
 
 
 class ScratchPostgres(Scratch):
@@ -26,6 +31,8 @@ class ScratchPostgres(Scratch):
     They need less than a schema would: every role may make them unless that was taken from it. Keys between them lock
     nobody's tables, as such a key can only point at a temporary one.
     """
+
+    _role = _name = ""
 
     @contextmanager
     def looking(self) -> Iterator[None]:
@@ -40,7 +47,12 @@ class ScratchPostgres(Scratch):
     @contextmanager
     def ground(self) -> Iterator[Ground]:
         with self._savepoint():
+            # Else it comes before everything, and a table called "uuid" is what UUID means.
+            _, self._role, self._name = self.database.execute_sql(_TEMPORARY_LAST).fetchone()
             yield Ground(self.database, "pg_temp")
+
+    def read_in(self, ground: Ground) -> str | None:
+        return str(self.database.execute_sql(_MADE_IN).fetchone()[0])
 
     def missing_sequences(self, models: Iterable[type[Model]]) -> list[str]:
         fields = [field for model in models for field in model._meta.sorted_fields if field.sequence]
@@ -64,8 +76,11 @@ class ScratchPostgres(Scratch):
         if state not in (_NO_RIGHT, _READ_ONLY):
             return None
         said = str(error).strip().partition("\n")[0]
-        role, name = self.database.execute_sql("SELECT current_user, current_database()").fetchone()
-        hint = f"GRANT TEMPORARY ON DATABASE {name} TO {role}" if state == _NO_RIGHT else "use one that may write"
+        hint = (
+            f"GRANT TEMPORARY ON DATABASE {self._name} TO {self._role}"
+            if state == _NO_RIGHT
+            else "use a session that may write"
+        )
         return ComparisonRefused(f"{said}: models are compared through temporary tables; {hint}")
 
     @contextmanager

@@ -55,7 +55,7 @@ class Rendering:
         sequences: those that models count with and that are not there.
 
     Attributes:
-        real: for the name of a table that stands for one of another schema, or of a model not given, that one's place.
+        real: for the name of a table that stands for one of another schema, or of a model not given, that one's model.
         renamed: for the name of an index whose own was taken, that name.
         chosen: the names of constraints and indexes that a model says itself, once its statements were made.
     """
@@ -74,7 +74,7 @@ class Rendering:
         self._schema = schema
         self._places = {self.place(model): Entity(ground, name) for name, model in models.items()}
         self._taken: set[str] = set()
-        self.real: dict[str, Place] = {}
+        self.real: dict[str, type[Model]] = {}
         self.renamed: dict[str, str] = {}
         self.chosen: dict[type[Model], set[str]] = {model: set() for model in models.values()}
         self._referred = self._stand_ins(models)
@@ -141,7 +141,7 @@ class Rendering:
             if place not in self._places:
                 name = f"referred {len(self.real) + 1}"
                 self._places[place] = Entity(self._ground, name)
-                self.real[name] = place
+                self.real[name] = key.rel_model
             if self._places[place]._path[-1] in self.real:
                 column = Entity(key.rel_field.column_name)
                 context = self._context()

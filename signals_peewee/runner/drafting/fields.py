@@ -67,7 +67,7 @@ class Fields:
     def to_add(self, field: Any) -> str:
         """Return a field for `add_column`: the keys, indexes and checks of the column are added by themselves."""
         bare = deepcopy(field)
-        options = {} if field.default is None or type(field.default) not in _PLAIN else {"default": field.default}
+        options = {"default": field.default} if has_constant(field) else {}
         if field.primary_key:
             return self._as_sql(bare, self._options(field, everything=False))
         return self._written(bare, {**options, **self._options(field, everything=False)})
@@ -106,17 +106,24 @@ class Fields:
 
     def _written(self, field: Any, options: Mapping[str, Any]) -> str:
         """Return the first way to write a field that asks for the same column."""
-        wanted = self._type(field)
         for kind, own in _candidates(field):
-            source = _call(kind.__name__, [], {**own, **options})
             self._imports.use(_module(kind), kind.__name__)
-            try:
-                made = eval(source, dict(self._imports.namespace))  # noqa: S307  # our own text
-            except (TypeError, ValueError):  # it needs an argument that cannot be known
-                continue
-            if self._type(made) == wanted and made.auto_increment is field.auto_increment:
-                return source
+            for more in ({}, {"index": False}):  # some have an index without being asked
+                source = _call(kind.__name__, [], {**own, **options, **more})
+                made = self._made(source)
+                if made and self._is_like(made, field) and not made.index:
+                    return source
         return self._as_sql(field, options)
+
+    def _made(self, source: str) -> Any:
+        """Return the field that a text makes, or None where it needs an argument that cannot be known."""
+        try:
+            return eval(source, dict(self._imports.namespace))  # noqa: S307  # our own text
+        except (TypeError, ValueError):
+            return None
+
+    def _is_like(self, made: Any, field: Any) -> bool:
+        return self._type(made) == self._type(field) and made.auto_increment is field.auto_increment
 
     def _as_sql(self, field: Any, options: Mapping[str, Any]) -> str:
         constraints = list(options.get("constraints", ()))
@@ -131,6 +138,11 @@ class Fields:
 
     def _context(self) -> Any:
         return self._database.get_sql_context(scope=SCOPE_VALUES, value_literals=True)
+
+
+def has_constant(field: Any) -> bool:
+    """Tell whether a field has a default that a step can write down."""
+    return type(field.default) in _PLAIN
 
 
 def _place(field: Any) -> dict[str, Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
 
+import peewee
 from peewee import Model
 
 from ...engine.migrating import Migrating
@@ -12,7 +15,8 @@ from ...engine.remedies import remedies_for
 from ...engine.scratch import Pair, scratch_for
 from ..gaps import Comparing, Gap
 from .fields import Fields, Imports
-from .steps import Step, Steps
+from .parts import Step
+from .steps import Steps
 from .tables import Tables
 
 
@@ -31,10 +35,16 @@ def draft_of(migrating: Migrating, schema: str | None, models: Sequence[type[Mod
         return None
     imports = Imports()
     fields = Fields(migrating.database, imports)
-    tables = Tables(migrating.database, schema, fields, imports)
+    given = {model._meta.table_name for model in models}
+    where = {name: found for name, found in scratch.where.items() if name not in given}
+    tables = Tables(migrating.database, schema, fields, imports, where)
     remedies = remedies_for(migrating.database)
-    ours = [(pair, gaps) for pair, gaps in different if pair.schema == schema]
-    steps = [step for pair, gaps in ours for step in Steps(pair, gaps, remedies, fields, tables).steps()]
+    order: Any = peewee.sort_models(models)  # type: ignore[attr-defined]
+    ours = sorted(
+        ((pair, gaps) for pair, gaps in different if pair.schema == schema), key=lambda each: order.index(each[0].model)
+    )
+    writing = partial(Steps, inspector=scratch.inspector, remedies=remedies, fields=fields, tables=tables)
+    steps = [step for pair, gaps in ours for step in writing(pair, gaps).steps()]
     return _text(imports, different, _elsewhere(different, schema), sorted(steps, key=lambda step: step.phase))
 
 

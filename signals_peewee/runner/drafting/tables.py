@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from keyword import iskeyword
 from types import SimpleNamespace
 from typing import Any
 
-from peewee import CompositeKey, Database, ForeignKeyField, Model
+from peewee import CompositeKey, Database, Field, ForeignKeyField, Index, Model
 
 from ...engine.introspection import Table
 from ...engine.introspection.writing import index_sql, table_sql
@@ -24,38 +25,66 @@ class Tables:
         schema: the schema of the run.
         fields: writes their fields.
         imports: what is used is added to it.
+        where: the schemas in which tables are found that name none.
     """
 
-    def __init__(self, database: Database, schema: str | None, fields: Fields, imports: Imports) -> None:
+    def __init__(
+        self,
+        database: Database,
+        schema: str | None,
+        fields: Fields,
+        imports: Imports,
+        where: Mapping[str, str | None],
+    ) -> None:
+        self._where = where if schema else {}
         self._database = database
         self._schema = schema
         self._fields = fields
         self._imports = imports
         self._namespace = imports.namespace
         self._namespace["migrator"] = SimpleNamespace(Model=base_for(database, schema))
-        self._classes: dict[Place, tuple[str, set[str]]] = {}
+        self._classes: dict[Place, str] = {}
+        self._declared: dict[Place, dict[str, str]] = {}  # of those that are only referred to, their columns
         imports.use("peewee", "CompositeKey", "ForeignKeyField")
 
     def whole(self, model: type[Model], expected: Table) -> list[str]:
         """Return the statements that make a model's table and its indexes."""
         referred = self._referred(model)
         name = self._name(model)
+        self._declared.pop(self._place(model), None)
         lines = self._class(model, name)
         if not self._is_same(model, name, lines):
             del self._classes[self._place(model)]
-            made = [_execute(self._ddl(model) if "VIRTUAL" in expected.options else table_sql(expected))]
+            made = [script(self._ddl(model) if "VIRTUAL" in expected.options else table_sql(expected))]
             return [*made, *self.indexes(model, expected)]
-        return [*referred, *lines, "", f"{name}.create_table(safe=False)", *self.indexes(model, expected)]
+        return [
+            *referred,
+            *lines,
+            "",
+            f"{name}.create_table(safe=False)",
+            *self.indexes(model, expected),
+        ]
 
-    def indexes(self, model: type[Model], expected: Table, only: str | None = None) -> list[str]:
-        """Return the statements that make the indexes of a model, or the one of a name."""
+    def indexes(
+        self, model: type[Model], expected: Table, only: str | None = None, spelled: Callable[[str], str] = str
+    ) -> list[str]:
+        """Return the statements that make the indexes of a model, or the one of a name.
+
+        Args:
+            model: the model.
+            expected: what the database makes of it, under the name of its table.
+            only: the name of the one index.
+            spelled: returns a column as the database spells it.
+        """
         meta: Any = model._meta
-        by_name = {cut(str(index._name)): index for index in meta.fields_to_index() if hasattr(index, "_expressions")}
+        made: list[Any] = meta.fields_to_index()
+        nodes: list[Any] = [index for index in made if isinstance(index, Index)]
+        by_name = {cut(str(index._name)): index for index in nodes}
         chosen = [index for index in expected.indexes if only in (None, index.name)]
         return [
-            f"migrator.migrate({self._index(expected.name, by_name[index.name])})"
+            f"migrator.migrate({self._index(expected.name, by_name[index.name], spelled)})"
             if index.name in by_name
-            else _execute(index_sql(index, expected.name))
+            else script(index_sql(index, expected.name))
             for index in chosen
         ]
 
@@ -77,9 +106,10 @@ class Tables:
         texts += [f"constraints=[{', '.join(constraints)}]"] if constraints else []
         return before, f"ForeignKeyField({', '.join([name, *texts])}, index=False, backref='+')"
 
-    def _index(self, table: str, index: Any) -> str:
+    def _index(self, table: str, index: Any, spelled: Callable[[str], str]) -> str:
         columns = [
-            repr(part.column_name) if hasattr(part, "column_name") else self._part(part) for part in index._expressions
+            repr(spelled(part.column_name)) if isinstance(part, Field) else self._part(part)
+            for part in index._expressions
         ]
         options = [f"name={cut(str(index._name))!r}"]
         options += ["unique=True"] if index._unique else []
@@ -120,8 +150,8 @@ class Tables:
         if meta.constraints:
             yield f"constraints = [{', '.join(map(self._fields.text, meta.constraints))}]"
         for key in ("strict_tables", "without_rowid", "table_settings", "options"):
-            if getattr(meta, key, None):
-                yield f"{key} = {getattr(meta, key)!r}"
+            if value := getattr(meta, key, None):
+                yield f"{key} = {dict(value) if key == 'options' else value!r}"
 
     def _referred(self, model: type[Model]) -> list[str]:
         keys = [field for field in model._meta.sorted_fields if isinstance(field, ForeignKeyField)]
@@ -131,36 +161,40 @@ class Tables:
     def _stand_in(self, key: Any) -> tuple[list[str], str]:
         """Return the statements that declare a table with the column that a key refers to, where none does yet."""
         place, column = self._place(key.rel_model), key.rel_field.name
-        name, columns = self._classes.get(place, ("", set()))
-        if column in columns:
-            return [], name
-        leaf = key.rel_field
-        while isinstance(leaf, ForeignKeyField):
-            leaf = leaf.rel_field
-        leaf = leaf.clone()
-        leaf.name, leaf.column_name, leaf.constraints, leaf.sequence = column, key.rel_field.column_name, None, None
-        leaf.default_now = False
-        leaf.primary_key = key.rel_field.primary_key
-        name = self._name(key.rel_model, {column})
-        source = self._fields.in_class(leaf, **({} if leaf.primary_key else {"unique": True}))
-        lines = [f"class {name}(migrator.Model):", f"    {column} = {source}", "", "    class Meta:"]
-        lines.append(f"        table_name = {place.table!r}")
+        declared = self._declared.setdefault(place, {})
+        if place in self._classes and (column in declared or not declared):  # a whole table has every column
+            return [], self._classes[place]
+        declared[column] = self._referred_column(key)
+        name = self._name(key.rel_model)
+        lines = [f"class {name}(migrator.Model):", *(f"    {key} = {source}" for key, source in declared.items())]
+        lines += ["", "    class Meta:", f"        table_name = {place.table!r}"]
         lines += [f"        schema = {place.schema!r}"] if place.schema != self._schema else []
         self._run(lines)
         return [*lines, ""], name
 
-    def _name(self, model: type[Model], columns: set[str] | None = None) -> str:
+    def _referred_column(self, key: Any) -> str:
+        leaf = key.rel_field
+        while isinstance(leaf, ForeignKeyField):
+            leaf = leaf.rel_field
+        leaf = leaf.clone()
+        leaf.name, leaf.column_name = key.rel_field.name, key.rel_field.column_name
+        leaf.constraints, leaf.sequence, leaf.default_now = None, None, False
+        leaf.primary_key = key.rel_field.primary_key
+        return self._fields.in_class(leaf, **({} if leaf.primary_key else {"unique": True}))
+
+    def _name(self, model: type[Model]) -> str:
         words = re.findall(r"[A-Za-z0-9]+", model._meta.table_name)
         name = "".join(word[:1].upper() + word[1:] for word in words)
         name = name if name[:1].isalpha() else f"Table{name}"
-        taken = {*self._namespace, *(used for used, _ in self._classes.values())}
-        while name in taken:
+        while name in self._namespace or name in self._classes.values():
             name += "_"
-        self._classes[self._place(model)] = (name, columns or set(model._meta.fields))
+        self._classes[self._place(model)] = name
         return name
 
     def _is_same(self, model: type[Model], name: str, lines: list[str]) -> bool:
         """Tell whether the class makes the table that the model makes."""
+        if not all(field.isidentifier() and not iskeyword(field) for field in model._meta.fields):
+            return False
         made = self._run(lines)[name]
         return self._ddl(made) == self._ddl(model)
 
@@ -173,8 +207,10 @@ class Tables:
         return str(next(rendering.statements(model))[0])
 
     def _place(self, model: type[Model]) -> Place:
-        return Place(model._meta.schema or self._schema, model._meta.table_name)
+        table = model._meta.table_name
+        return Place(model._meta.schema or self._where.get(table) or self._schema, table)
 
 
-def _execute(sql: str) -> str:
-    return f"db.execute_sql({sql!r})"
+def script(*statements: str) -> str:
+    """Return the statement that executes SQL as it is: a percent sign stands for itself."""
+    return f"migrator.execute_script({'; '.join(statements)!r})"
