@@ -125,7 +125,7 @@ class Sqlite(Engine):
         return self.from_column(instant)
 
     def to_column(self, instant: datetime) -> str:
-        return f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+        return f"{instant.isoformat(timespec='microseconds')[:-6]}Z"  # without +00:00
 
     def from_column(self, value: str) -> datetime:
         return _instant(value)

@@ -67,8 +67,11 @@ def operation(method: F) -> F:
 
     @wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        args = tuple(list(each) if isinstance(each, Iterator) else each for each in args)
-        kwargs = {name: list(each) if isinstance(each, Iterator) else each for name, each in kwargs.items()}
+        if args:
+            args = tuple([list(each) if isinstance(each, Iterator) else each for each in args])
+        for name, each in kwargs.items():
+            if isinstance(each, Iterator):
+                kwargs[name] = list(each)
         return attempt(self.engine, lambda: method(self, *args, **kwargs))
 
     return cast("F", call)

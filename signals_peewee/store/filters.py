@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cached_property, partial
 from operator import ge, lt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from peewee import SQL, Expression, Value, fn
 
@@ -87,31 +87,28 @@ class SignalFilter:
                 raise InvalidFilter(name, getattr(self, name), "True or False")
 
     def __repr__(self) -> str:
-        parts = (", ".join(f"{name}={value!r}" for name, value in part.given().items()) for part in self.parts())
+        parts = (", ".join(f"{name}={value!r}" for name, value in part.given.items()) for part in self.parts)
         return " & ".join(f"SignalFilter({part})" for part in parts)
 
     def __and__(self, other: SignalFilter) -> SignalFilter:
         return replace(self, _also=(*self._also, other))
 
-    def parts(self) -> Iterator[SignalFilter]:
-        """Yield the filters that were combined into this one."""
-        yield replace(self, _also=()) if self._also else self
-        for other in self._also:
-            yield from other.parts()
-
-    def given(self) -> dict[str, Any]:
-        """Return what this filter, without those combined with it, asks for."""
-        return self._given
+    @cached_property
+    def parts(self) -> list[SignalFilter]:
+        """The filters that were combined into this one."""
+        own = replace(self, _also=()) if self._also else self
+        return [own, *(part for other in self._also for part in other.parts)]
 
     @cached_property
-    def _given(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
+        """What this filter, without those combined with it, asks for."""
         values = ((each.name, getattr(self, each.name)) for each in fields(self) if each.name != "_also")
         return {name: value for name, value in values if value is not None and value is not False}
 
     @cached_property
     def spelled(self) -> str:
         """All that it asks for as one text, the same for filters that were written otherwise and ask for the same."""
-        parts = (sorted((name, str(value)) for name, value in part.given().items()) for part in self.parts())
+        parts = (sorted((name, str(value)) for name, value in part.given.items()) for part in self.parts)
         return json.dumps(sorted(parts))
 
 
@@ -137,9 +134,8 @@ def asked(wanted: SignalFilter, models: Models, engine: Engine) -> list[Asked]:
     """
     if not isinstance(wanted, SignalFilter):
         raise InvalidFilter("filter", wanted, "a SignalFilter")
-    parts = list(wanted.parts())
-    signal: Any = models.Signal
-    found = [each for part in parts for each in _asked(part, models, engine)]
+    parts, signal = wanted.parts, cast("Any", models.Signal)
+    found = [each for part in parts if part.given for each in _asked(part, models, engine)]
     if not any(part.archived or part.status for part in parts):
         found.append(Asked("not archived", ("archived",), signal.status.__ne__))
     if not any(part.merged for part in parts):
@@ -159,7 +155,7 @@ def as_conditions(everything: Iterable[Asked]) -> list[Expression]:
 
 def _asked(part: SignalFilter, models: Models, engine: Engine) -> Iterator[Asked]:
     signal: Any = models.Signal
-    given = part.given()
+    given = part.given
     for name in _WORDS:
         if name in given:
             column = getattr(signal, name)

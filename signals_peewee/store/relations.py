@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Literal, get_args
 
 from peewee import OP, SQL, Expression, Model, Select, Value
@@ -22,6 +22,7 @@ _LINKS = {
 }
 HEAVY = frozenset({"embedding", "raw_payload"})
 """What an include adds to the columns of a signal; the others are relations."""
+_NOTHING: frozenset[str] = frozenset()
 _SELECT: Any = Model.select.__func__  # type: ignore[attr-defined]
 Row = Sequence[Any]
 """A row as the driver gives it."""
@@ -34,6 +35,8 @@ def check_include(include: Iterable[str]) -> frozenset[str]:
     Raises:
         InvalidFilter: one of them does not exist.
     """
+    if include == ():
+        return _NOTHING
     if not isinstance(include, Iterable):
         raise InvalidFilter("include", include, f"some of {', '.join(INCLUDES)}")
     names = [include] if isinstance(include, str) else list(include)
@@ -46,7 +49,7 @@ def check_include(include: Iterable[str]) -> frozenset[str]:
 class Fetching(Room):
     """Signals are selected by `_columns`, fetched, and made by `_signals`, whatever query stands in between."""
 
-    @property
+    @cached_property
     def _reader(self) -> Reader:
         return reader(self.engine, self.models)
 
@@ -67,8 +70,12 @@ class Fetching(Room):
 
     def _fetch(self, shape: Hashable, parameters: Iterable[Any], query: Callable[[], Any]) -> list[Any]:
         """Return the rows of a query that begins with `_mine`; see `Reader.fetch`."""
-        mine = self.models.Signal.workspace.db_value(self.id)
-        return self._reader.fetch(shape, [mine, *parameters], query)
+        return self._reader.fetch(shape, [self._sent_id, *parameters], query)
+
+    @cached_property
+    def _sent_id(self) -> Any:
+        """The workspace's key as its column holds it."""
+        return self.models.Signal.workspace.db_value(self.id)
 
     def _signals(self, rows: Sequence[Row], include: Collection[str]) -> list[Signal]:
         """Return rows, as the driver gives them, that begin with `_columns`, as signals with their relations."""
