@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import Database, DatabaseProxy, ProgrammingError, SqliteDatabase
+from peewee import Database, DatabaseProxy, PostgresqlDatabase, ProgrammingError, SqliteDatabase
 from playhouse.pool import PooledSqliteDatabase
 
 from signals_peewee import SignalsError, SignalStore, Workspace, open_store
@@ -375,6 +375,23 @@ def test_a_pool_of_its_own_is_emptied_on_closing(postgres_url: str) -> None:
         while (count := watching.database.execute_sql(mine).fetchone()[0]) and time.monotonic() < until:
             time.sleep(0.05)  # a backend needs a moment to see that its client has gone
         assert count == 0
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+pool"])
+def test_the_sessions_of_a_store_of_its_own_are_in_utc(postgres_url: str, scheme: str) -> None:
+    with open_store(postgres_url.replace("postgresql", scheme, 1)) as store:
+        for _ in range(2):
+            (zone,) = store.database.execute_sql("SHOW TimeZone").fetchone()
+            assert zone == "UTC"
+            store.database.close()
+
+
+def test_the_sessions_of_a_host_stay_in_its_time_zone(postgres_url: str) -> None:
+    database = PostgresqlDatabase(postgres_url, options="-c TimeZone=Asia/Kolkata")
+    store = SignalStore(database)
+    store.migrate()
+    assert store.database.execute_sql("SHOW TimeZone").fetchone() == ("Asia/Kolkata",)
+    database.close()
 
 
 def test_a_transaction_that_the_database_gave_up_says_so(postgres_url: str) -> None:
