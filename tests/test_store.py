@@ -334,6 +334,16 @@ def test_a_name_that_several_have_opens_none_of_them(url: str) -> None:
                 store.workspace_named("twin", create=create)
 
 
+def test_all_workspaces_are_listed_by_their_doors(url: str) -> None:
+    with open_store(url) as store:
+        assert store.workspaces() == []
+        made = [store.workspace_named(name, create=True) for name in ("b", "a", "c")]
+        doors = store.workspaces()
+        assert [door.id for door in doors] == sorted(door.id for door in made)
+        doors[0].record("words", source="other")
+        assert [store.workspace(door).count() for door in doors] == [1, 0, 0]
+
+
 def test_only_a_key_opens_a_workspace(database: Database) -> None:
     from peewee import AutoField, Model
 

@@ -21,7 +21,9 @@ from ..schema.hosts import key_of
 from ..schema.texts import check_text
 
 Words = str | Collection[str] | None
+WordsOrUnset = str | Collection[str | None] | None
 _WORDS = ("status", "source", "severity", "frequency")
+_OPTIONAL = ("severity", "frequency", "segment")
 _TIMES: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "created_from": ("created_at", ge),
     "created_before": ("created_at", lt),
@@ -38,9 +40,9 @@ class SignalFilter:
     Args:
         status: one status, or several of which any will do. Naming "archived" finds archived signals.
         source: one source or several.
-        severity: one severity or several.
-        frequency: one frequency or several.
-        segment: one user segment or several, matched exactly.
+        severity: one severity or several; None in a list stands for those that have none: `severity=[None]`.
+        frequency: the same of frequencies.
+        segment: the same of user segments, matched exactly.
         project: the key of a project that the signal informs.
         persona: the name of a persona that it tells of.
         tag: a tag that it carries.
@@ -59,9 +61,9 @@ class SignalFilter:
 
     status: Words = None
     source: Words = None
-    severity: Words = None
-    frequency: Words = None
-    segment: Words = None
+    severity: WordsOrUnset = None
+    frequency: WordsOrUnset = None
+    segment: WordsOrUnset = None
     project: Any = None
     persona: str | None = None
     tag: str | None = None
@@ -159,9 +161,9 @@ def _asked(part: SignalFilter, models: Models, engine: Engine) -> Iterator[Asked
     for name in _WORDS:
         if name in given:
             column = getattr(signal, name)
-            yield Asked(name, _known(name, given[name], column.known), partial(_any_of, column))
+            yield _one_of(name, _known(name, given[name], column.known), column)
     if "segment" in given:
-        yield Asked("segment", given["segment"], partial(_any_of, signal.user_segment))
+        yield _one_of("segment", given["segment"], signal.user_segment)
     if part.text:
         yield _containing(part.text, signal, engine)
     for name, (column, compare) in _TIMES.items():
@@ -199,22 +201,34 @@ def _with(signal: Any, column: Any, value: Any) -> Any:
     return signal.id.in_(link.select(link.signal).where(column == value))
 
 
+def _one_of(name: str, wanted: Collection[str | None], column: Any) -> Asked:
+    words = tuple(word for word in wanted if word is not None)
+    if len(words) == len(wanted):
+        return Asked(name, words, partial(_any_of, column))
+    if not words:
+        return Asked(f"no {name}", (), column.is_null)
+    return Asked(f"{name}, or none", words, lambda *sent: column.is_null() | _any_of(column, *sent))
+
+
 def _any_of(column: Any, *words: Any) -> Any:
     return column == words[0] if len(words) == 1 else column.in_(words)
 
 
-def _words(name: str, given: Words) -> tuple[str, ...] | None:
+def _words(name: str, given: WordsOrUnset) -> tuple[str | None, ...] | None:
     if given is None:
         return None
     words = (given,) if isinstance(given, str) else given
-    if not isinstance(words, Collection) or not words or not all(isinstance(word, str) for word in words):
-        raise InvalidFilter(name, given, "a word, or a list of words that is not empty")
-    return tuple(sorted({_checked(check_text, name, word) for word in words}))
+    kinds = (str, type(None)) if name in _OPTIONAL else str
+    if not isinstance(words, Collection) or not words or not all(isinstance(word, kinds) for word in words):
+        also = ", or None for those that have none" if name in _OPTIONAL else ""
+        raise InvalidFilter(name, given, f"a word, or a list of words that is not empty{also}")
+    found = {_checked(check_text, name, word) for word in words}
+    return tuple(sorted(found, key=lambda word: (word is None, word or "")))
 
 
-def _known(name: str, words: Collection[str], known: Collection[str]) -> Collection[str]:
+def _known(name: str, words: Collection[str | None], known: Collection[str]) -> Collection[str | None]:
     for word in words:
-        if word not in known:
+        if word is not None and word not in known:
             raise InvalidFilter(name, word, f"one of {', '.join(known)}")
     return words
 

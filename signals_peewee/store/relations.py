@@ -22,14 +22,14 @@ _LINKS = {
 }
 HEAVY = frozenset({"embedding", "raw_payload"})
 """What an include adds to the columns of a signal; the others are relations."""
-_NOTHING: frozenset[str] = frozenset()
+_NOTHING: frozenset[Include] = frozenset()
 _SELECT: Any = Model.select.__func__  # type: ignore[attr-defined]
 Row = Sequence[Any]
 """A row as the driver gives it."""
 _METADATA, _PAYLOAD = "source_metadata", "rawPayload"
 
 
-def check_include(include: Iterable[str]) -> frozenset[str]:
+def check_include(include: Iterable[Include]) -> frozenset[Include]:
     """Return the names of what is to be read along with signals.
 
     Raises:
