@@ -15,11 +15,11 @@ class UtcPostgres(PostgresqlDatabase):
     """
 
     def _connect(self) -> Any:
-        connection = super()._connect()  # type: ignore[no-untyped-call]
+        connection = super()._connect()  # type: ignore[misc]  # which the stubs leave out
         # Not as an option of the connection, which some poolers refuse.
         connection.cursor().execute("SET TIME ZONE 'UTC'")
         return connection
 
 
-class PooledUtcPostgres(PooledPostgresqlDatabase, UtcPostgres):
+class PooledUtcPostgres(PooledPostgresqlDatabase, UtcPostgres):  # type: ignore[misc]  # playhouse has no types
     """The same in Peewee's pool, which sets the time zone once for a connection and not each time it is lent."""

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from peewee import OP, SQL, Case, Expression, Node, NodeList, fn
@@ -25,7 +25,7 @@ _MISSING = re.compile(r"no such (table|column): (\S+)|has no column named (\S+)"
 _UNAVAILABLE = re.compile(
     r"unable to open|readonly database|read-only|disk is full|disk I/O|not a database|malformed|is locked|cannot VACUUM"
 )
-_scan = json.JSONDecoder().scan_once
+_scan = cast("Any", json.JSONDecoder()).scan_once
 
 
 def _instant_with_offset(value: str) -> datetime:

@@ -39,7 +39,7 @@ def check_include(include: Iterable[Include]) -> frozenset[Include]:
         return _NOTHING
     if not isinstance(include, Iterable):
         raise InvalidFilter("include", include, f"some of {', '.join(INCLUDES)}")
-    names = [include] if isinstance(include, str) else list(include)
+    names: list[Any] = [include] if isinstance(include, str) else list(include)
     for name in names:
         if name not in INCLUDES:
             raise InvalidFilter("include", name, f"some of {', '.join(INCLUDES)}")
