@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import partial, wraps
 from time import monotonic
 from typing import Any, TypeVar, cast
 
@@ -72,6 +72,6 @@ def operation(method: F) -> F:
         for name, each in kwargs.items():
             if isinstance(each, Iterator):
                 kwargs[name] = list(each)
-        return attempt(self.engine, lambda: method(self, *args, **kwargs))
+        return attempt(self.engine, partial(method, self, *args, **kwargs))
 
     return cast("F", call)

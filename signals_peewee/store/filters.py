@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cached_property, partial
 from operator import ge, lt
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, Value, fn
 
@@ -108,6 +108,16 @@ class SignalFilter:
         return {name: value for name, value in values if value is not None and value is not False}
 
     @cached_property
+    def finds_archived(self) -> bool:
+        """Whether archived signals are found too."""
+        return any(part.archived or part.status for part in self.parts)
+
+    @cached_property
+    def finds_merged(self) -> bool:
+        """Whether signals are found too that another one stands for."""
+        return any(part.merged for part in self.parts)
+
+    @cached_property
     def spelled(self) -> str:
         """All that it asks for as one text, the same for filters that were written otherwise and ask for the same."""
         parts = (sorted((name, str(value)) for name, value in part.given.items()) for part in self.parts)
@@ -136,12 +146,12 @@ def asked(wanted: SignalFilter, models: Models, engine: Engine) -> list[Asked]:
     """
     if not isinstance(wanted, SignalFilter):
         raise InvalidFilter("filter", wanted, "a SignalFilter")
-    parts, signal = wanted.parts, cast("Any", models.Signal)
-    found = [each for part in parts if part.given for each in _asked(part, models, engine)]
-    if not any(part.archived or part.status for part in parts):
-        found.append(Asked("not archived", ("archived",), signal.status.__ne__))
-    if not any(part.merged for part in parts):
-        found.append(Asked("not merged", (), signal.merged_into.is_null))
+    signal: Any = models.Signal
+    found = [each for part in wanted.parts if part.given for each in _asked(part, models, engine)]
+    if not wanted.finds_archived:
+        found.append(Asked("not archived", ("archived",), lambda word: signal.status != word))
+    if not wanted.finds_merged:
+        found.append(Asked("not merged", (), lambda: signal.merged_into.is_null()))  # noqa: PLW0108 - looked up where it is rendered
     return found
 
 

@@ -109,8 +109,10 @@ class Reading(Fetching):
         values = [value for each in wanted for value in each.values]
         rows = self._fetch(shape, [*values, *bound, limit + 1], query)
         items = self._signals(rows[:limit], included)
-        cursor = make_cursor(made_for, getattr(items[-1], order.column), items[-1].id) if len(rows) > limit else None
-        return Page(items, cursor)
+        if len(rows) <= limit:
+            return Page(items, None)
+        last = items[-1].__data__
+        return Page(items, make_cursor(made_for, last[order.column], last["id"]))
 
     def walk(
         self,

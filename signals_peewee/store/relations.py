@@ -104,7 +104,8 @@ class Relations:
     def signals(self, rows: Sequence[Row], include: Collection[str]) -> list[Signal]:
         """Return fetched rows that begin with the fields of signals as signals, with what is included."""
         signal: Any = self.models.Signal
-        fields, relations = fields_of(signal, include), {}
+        fields = self.reader.once(("fields", HEAVY.intersection(include)), lambda: fields_of(signal, include))
+        relations = {}
         if "workspace" in include:
             relations["workspace"] = self._referred(signal.workspace, _given(rows, fields, "workspace"))
         if "inbox_item" in include:
