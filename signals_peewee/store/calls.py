@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial, wraps
 from time import monotonic
 from typing import Any, TypeVar, cast
@@ -68,9 +68,9 @@ def operation(method: F) -> F:
     @wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         if args:
-            args = tuple([list(each) if isinstance(each, Iterator) else each for each in args])
+            args = tuple([list(each) if hasattr(each, "__next__") else each for each in args])
         for name, each in kwargs.items():
-            if isinstance(each, Iterator):
+            if hasattr(each, "__next__"):
                 kwargs[name] = list(each)
         return attempt(self.engine, partial(method, self, *args, **kwargs))
 
