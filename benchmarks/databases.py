@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from signals_peewee.store import SignalStore, open_store
 
@@ -80,7 +81,14 @@ def places(engines: Sequence[str], url: str, folder: Path) -> Iterator[list[Plac
         yield _prepared(found)
         return
     with _server(url) as server:
-        yield _prepared([*found, *(Place(driver, server, folder) for driver in drivers)])
+        yield _prepared([*found, *(Place(driver, in_utc(server), folder) for driver in drivers)])
+
+
+def in_utc(url: str) -> str:
+    """Return the URL for sessions in UTC: the library's own are, and nobody is to pay for another time zone."""
+    parts = urlsplit(url)
+    query = "&".join(part for part in (parts.query, "options=-c%20TimeZone%3DUTC") if part)
+    return url if "options=" in parts.query else urlunsplit(parts._replace(query=query))
 
 
 def _prepared(found: list[Place]) -> list[Place]:

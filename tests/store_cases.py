@@ -59,6 +59,11 @@ CASES = {
     "get": Case(lambda w: w.ws.get(w.signals[0]), {"signal": lambda w, key: w.ws.get(key)}, quiet=True),
     "find": Case(lambda w: w.ws.find("slack", "0"), {}, quiet=True),
     "page": Case(lambda w: _page(w, w.project), {"filter": _page}, quiet=True),
+    "walk": Case(
+        lambda w: [row.id for row in w.ws.walk(SignalFilter(project=w.project), page_size=1)],
+        {"filter": lambda w, key: list(w.ws.walk(SignalFilter(project=key)))},
+        quiet=True,
+    ),
     "count": Case(
         lambda w: w.ws.count(ALL), {"filter": lambda w, key: w.ws.count(SignalFilter(project=key))}, quiet=True
     ),

@@ -105,7 +105,7 @@ class State:
     # Reading
 
     def matching(self, wanted: SignalFilter) -> list[Modelled]:
-        parts = list(wanted.parts())
+        parts = wanted.parts
         archived = any(part.archived or part.status for part in parts)
         merged = any(part.merged for part in parts)
         return [

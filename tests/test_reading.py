@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -200,10 +198,10 @@ def test_an_argument_out_of_range_is_refused(workspace: Workspace, arguments: An
     assert raised.value.field == field
 
 
-def _tampered(cursor: str, position: int, value: object) -> str:
-    content = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+def _tampered(cursor: str, position: int, value: str) -> str:
+    content = bytes.fromhex(cursor).decode().split(" ")
     content[position] = value
-    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+    return " ".join(content).encode("utf-8", "surrogatepass").hex()
 
 
 def test_a_cursor_is_refused_where_it_does_not_belong(store: SignalStore, workspace: Workspace, fill: Fill) -> None:
@@ -228,11 +226,13 @@ def test_a_cursor_is_refused_where_it_does_not_belong(store: SignalStore, worksp
         cursor[:-3],
         5,
         _tampered(cursor, 2, "yesterday"),
-        _tampered(cursor, 2, None),
+        _tampered(cursor, 2, ""),
+        _tampered(cursor, 2, "2026-01-01T00:00:00"),
+        _tampered(cursor, 3, "\ud800"),
     ):
         with pytest.raises(InvalidCursor, match="the next_cursor of a page"):
             workspace.page(after=wrong)  # type: ignore[arg-type]
-    for position, value in ((0, 2), (3, None), (3, ["a"]), (3, "a\0"), (3, "\ud800")):
+    for position, value in ((0, "1"), (0, "[1,"), (0, ""), (3, "a\0")):
         with pytest.raises(InvalidCursor, match="made by this version"):
             workspace.page(after=_tampered(cursor, position, value))
     assert len(workspace.page(after=cursor, limit=500).items) == 2
@@ -306,6 +306,12 @@ def test_every_filter_finds_what_it_says(store: SignalStore, workspace: Workspac
         (SignalFilter(status="new", text="export", unlinked=True), [b]),
         (SignalFilter(status="new") & SignalFilter(text="export") & SignalFilter(unlinked=True), [b]),
         (SignalFilter(severity=["high", "low"]) & SignalFilter(severity="low"), [b]),
+        (SignalFilter(severity=[None]), [d, c]),
+        (SignalFilter(severity=["high", None]), [d, c, a]),
+        (SignalFilter(severity=[None]) & SignalFilter(severity="low"), []),
+        (SignalFilter(frequency={None, "rare", "common"}), [d, c, b, a]),
+        (SignalFilter(frequency=[None], severity=[None]), [d]),
+        (SignalFilter(segment=[None, "SMB"]), [d, b, a]),
     ]
     for wanted, found in expected:
         assert ids(workspace, wanted) == found
@@ -327,6 +333,9 @@ def test_the_parts_of_a_combined_filter_ask_together_for_archived_ones(workspace
         ({"status": []}, "status"),
         ({"status": [1]}, "status"),
         ({"severity": 3}, "severity"),
+        ({"severity": [None, "grave"]}, "severity"),
+        ({"status": [None]}, "status"),
+        ({"source": ["slack", None]}, "source"),
         ({"segment": ["\0"]}, "segment"),
         ({"text": "\ud800"}, "text"),
         ({"persona": 1}, "persona"),
@@ -478,7 +487,7 @@ def many(store: SignalStore, workspace: Workspace) -> Workspace:
 
 WORDS = st.sampled_from(["new", "reviewed", "archived"])
 SOURCES = st.sampled_from(["slack", "email", "other"])
-SEGMENTS = st.sampled_from(["SMB", "enterprise"])
+SEGMENTS: st.SearchStrategy[Any] = st.sampled_from(["SMB", "enterprise", None])
 
 
 def some(words: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
@@ -521,12 +530,13 @@ def test_every_filter_finds_its_own_whatever_was_asked_before(
     models: Any = store.models
     monkeypatch.setattr(hydrating, "_MOST", 5)
     project = models.Project.create(workspace=workspace.id, name="p")
-    statuses, sources, segments = ["new", "reviewed", "archived"], ["slack", "email", "other"], ["SMB", "enterprise"]
+    statuses, sources = ["new", "reviewed", "archived"], ["slack", "email", "other"]
+    segments = ["SMB", "enterprise", None, "SMB"]
     rows: list[dict[str, Any]] = [
         {
             "status": statuses[n % 3],
             "source": sources[n // 3 % 3],
-            "segment": segments[n % 2],
+            "segment": segments[n % 4],
             "verbatim": f"words {n}",
             "created_at": START + timedelta(minutes=n),
             "tag": ["even", "odd"][n % 2],
@@ -613,6 +623,38 @@ def test_a_page_is_walked_through(workspace: Workspace) -> None:
     page = workspace.page()
     assert {signal.verbatim for signal in page} == {"a", "b"}
     assert (len(page), len(workspace.page(SignalFilter(tag="none")))) == (2, 0)
+
+
+def test_all_pages_are_walked_through_as_they_are_reached(store: SignalStore, workspace: Workspace, fill: Fill) -> None:
+    made = fill(*({} for _ in range(7)))
+    with queries() as sent:
+        walked = workspace.walk(page_size=3, include=["tags"])
+        assert ([next(walked).id for _ in range(3)], len(sent)) == (made[:3:-1], 2)
+        workspace.tag(made[0], "export")
+        assert [row.id for row in walked] == made[3::-1]
+    assert [row.id for row in workspace.walk(sort="oldest", page_size=1)] == made
+    (last,) = workspace.walk(SignalFilter(tag="export"), include=(name for name in ("tags", "projects")))
+    assert ([link.tag for link in last.tag_links], last.project_links) == (["export"], [])
+    assert list(workspace.walk(SignalFilter(tag="none"))) == []
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest", "occurred"])
+def test_a_walk_may_change_what_it_walks_through(workspace: Workspace, fill: Fill, sort: Any) -> None:
+    made = fill(*({"source_ref": str(number)} for number in range(10)))
+    walked = []
+    for number, row in enumerate(workspace.walk(SignalFilter(status="new"), sort=sort, page_size=2)):
+        walked.append(row.id)
+        workspace.archive(row)
+        if number < 5:
+            workspace.record("stored meanwhile", source="slack", source_ref=f"meanwhile {number}")
+    assert [id for id in walked if id in made] == (made if sort == "oldest" else made[::-1])
+    assert len(set(walked)) == len(walked)
+
+
+def test_a_walk_refuses_its_arguments_before_the_first_step(workspace: Workspace) -> None:
+    for wrong in ({"page_size": 501}, {"sort": "best"}, {"include": ["history"]}, {"filter": "new"}):
+        with pytest.raises(InvalidFilter):
+            workspace.walk(**wrong)  # type: ignore[arg-type]
 
 
 def test_a_filter_shows_what_it_asks_for() -> None:

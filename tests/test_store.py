@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import Database, DatabaseProxy, ProgrammingError, SqliteDatabase
+from peewee import Database, DatabaseProxy, PostgresqlDatabase, ProgrammingError, SqliteDatabase
 from playhouse.pool import PooledSqliteDatabase
 
 from signals_peewee import SignalsError, SignalStore, Workspace, open_store
@@ -334,6 +334,16 @@ def test_a_name_that_several_have_opens_none_of_them(url: str) -> None:
                 store.workspace_named("twin", create=create)
 
 
+def test_all_workspaces_are_listed_by_their_doors(url: str) -> None:
+    with open_store(url) as store:
+        assert store.workspaces() == []
+        made = [store.workspace_named(name, create=True) for name in ("b", "a", "c")]
+        doors = store.workspaces()
+        assert [door.id for door in doors] == sorted(door.id for door in made)
+        doors[0].record("words", source="other")
+        assert [store.workspace(door).count() for door in doors] == [1, 0, 0]
+
+
 def test_only_a_key_opens_a_workspace(database: Database) -> None:
     from peewee import AutoField, Model
 
@@ -375,6 +385,23 @@ def test_a_pool_of_its_own_is_emptied_on_closing(postgres_url: str) -> None:
         while (count := watching.database.execute_sql(mine).fetchone()[0]) and time.monotonic() < until:
             time.sleep(0.05)  # a backend needs a moment to see that its client has gone
         assert count == 0
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+pool"])
+def test_the_sessions_of_a_store_of_its_own_are_in_utc(postgres_url: str, scheme: str) -> None:
+    with open_store(postgres_url.replace("postgresql", scheme, 1)) as store:
+        for _ in range(2):
+            (zone,) = store.database.execute_sql("SHOW TimeZone").fetchone()
+            assert zone == "UTC"
+            store.database.close()
+
+
+def test_the_sessions_of_a_host_stay_in_its_time_zone(postgres_url: str) -> None:
+    database = PostgresqlDatabase(postgres_url, options="-c TimeZone=Asia/Kolkata")
+    store = SignalStore(database)
+    store.migrate()
+    assert store.database.execute_sql("SHOW TimeZone").fetchone() == ("Asia/Kolkata",)
+    database.close()
 
 
 def test_a_transaction_that_the_database_gave_up_says_so(postgres_url: str) -> None:

@@ -81,8 +81,12 @@ class Engine(ABC):
 
     def fetched(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
         """Return all the rows of a query as the driver gives them."""
-        with as_peewee_raises:  # SQLite may fail as late as here
-            rows: list[Any] = self.database.execute_sql(sql, parameters).fetchall()
+        cursor = self.database.execute_sql(sql, parameters)
+        try:
+            rows: list[Any] = cursor.fetchall()
+        except Exception:  # SQLite may fail as late as here
+            with as_peewee_raises:
+                raise
         return rows
 
     @abstractmethod

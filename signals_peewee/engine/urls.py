@@ -22,7 +22,7 @@ def database_from_url(url: str, **options: Any) -> Database:
     """Return the Peewee database that a URL names; it connects when it is first used.
 
     SQLite gets what a service needs: foreign keys, a busy timeout of five seconds, and write transactions that begin
-    with BEGIN IMMEDIATE.
+    with BEGIN IMMEDIATE. Postgres gets sessions whose time zone is UTC.
 
     Args:
         url: `sqlite:///file.db` (relative), `sqlite:////absolute/file.db`, `sqlite:///file.db?mode=ro` (only read),
@@ -35,7 +35,7 @@ def database_from_url(url: str, **options: Any) -> Database:
     """
     if not isinstance(url, str):
         raise InvalidOption("url", url, _FORMS)
-    from playhouse.db_url import connect
+    from playhouse.db_url import connect, parse
 
     try:
         parts = urlsplit(url)
@@ -50,8 +50,11 @@ def database_from_url(url: str, **options: Any) -> Database:
     if parts.fragment or not parts.path.strip("/"):
         expected = _ESCAPED if parts.fragment else "a database name after the host: postgresql://host/name"
         raise InvalidOption("url", without_password(url), expected)
+    from .sessions import PooledUtcPostgres, UtcPostgres
+
+    kind = PooledUtcPostgres if parts.scheme.endswith("+pool") else UtcPostgres
     try:
-        database = connect(url, unquote_user=True, unquote_password=True, **options)
+        database = kind(**{**parse(url, unquote_user=True, unquote_password=True), **options})
     except (ValueError, TypeError) as error:
         raise InvalidOption("url", without_password(url), _ESCAPED) from error
     return database

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Callable
+from functools import partial, wraps
 from time import monotonic
 from typing import Any, TypeVar, cast
 
@@ -67,8 +67,11 @@ def operation(method: F) -> F:
 
     @wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        args = tuple(list(each) if isinstance(each, Iterator) else each for each in args)
-        kwargs = {name: list(each) if isinstance(each, Iterator) else each for name, each in kwargs.items()}
-        return attempt(self.engine, lambda: method(self, *args, **kwargs))
+        if args:
+            args = tuple([list(each) if hasattr(each, "__next__") else each for each in args])
+        for name, each in kwargs.items():
+            if hasattr(each, "__next__"):
+                kwargs[name] = list(each)
+        return attempt(self.engine, partial(method, self, *args, **kwargs))
 
     return cast("F", call)

@@ -21,7 +21,9 @@ from ..schema.hosts import key_of
 from ..schema.texts import check_text
 
 Words = str | Collection[str] | None
+WordsOrUnset = str | Collection[str | None] | None
 _WORDS = ("status", "source", "severity", "frequency")
+_OPTIONAL = ("severity", "frequency", "segment")
 _TIMES: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "created_from": ("created_at", ge),
     "created_before": ("created_at", lt),
@@ -38,9 +40,9 @@ class SignalFilter:
     Args:
         status: one status, or several of which any will do. Naming "archived" finds archived signals.
         source: one source or several.
-        severity: one severity or several.
-        frequency: one frequency or several.
-        segment: one user segment or several, matched exactly.
+        severity: one severity or several; None in a list stands for those that have none: `severity=[None]`.
+        frequency: the same of frequencies.
+        segment: the same of user segments, matched exactly.
         project: the key of a project that the signal informs.
         persona: the name of a persona that it tells of.
         tag: a tag that it carries.
@@ -59,9 +61,9 @@ class SignalFilter:
 
     status: Words = None
     source: Words = None
-    severity: Words = None
-    frequency: Words = None
-    segment: Words = None
+    severity: WordsOrUnset = None
+    frequency: WordsOrUnset = None
+    segment: WordsOrUnset = None
     project: Any = None
     persona: str | None = None
     tag: str | None = None
@@ -87,31 +89,38 @@ class SignalFilter:
                 raise InvalidFilter(name, getattr(self, name), "True or False")
 
     def __repr__(self) -> str:
-        parts = (", ".join(f"{name}={value!r}" for name, value in part.given().items()) for part in self.parts())
+        parts = (", ".join(f"{name}={value!r}" for name, value in part.given.items()) for part in self.parts)
         return " & ".join(f"SignalFilter({part})" for part in parts)
 
     def __and__(self, other: SignalFilter) -> SignalFilter:
         return replace(self, _also=(*self._also, other))
 
-    def parts(self) -> Iterator[SignalFilter]:
-        """Yield the filters that were combined into this one."""
-        yield replace(self, _also=()) if self._also else self
-        for other in self._also:
-            yield from other.parts()
-
-    def given(self) -> dict[str, Any]:
-        """Return what this filter, without those combined with it, asks for."""
-        return self._given
+    @cached_property
+    def parts(self) -> list[SignalFilter]:
+        """The filters that were combined into this one."""
+        own = replace(self, _also=()) if self._also else self
+        return [own, *(part for other in self._also for part in other.parts)]
 
     @cached_property
-    def _given(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
+        """What this filter, without those combined with it, asks for."""
         values = ((each.name, getattr(self, each.name)) for each in fields(self) if each.name != "_also")
         return {name: value for name, value in values if value is not None and value is not False}
 
     @cached_property
+    def finds_archived(self) -> bool:
+        """Whether archived signals are found too."""
+        return any(part.archived or part.status for part in self.parts)
+
+    @cached_property
+    def finds_merged(self) -> bool:
+        """Whether signals are found too that another one stands for."""
+        return any(part.merged for part in self.parts)
+
+    @cached_property
     def spelled(self) -> str:
         """All that it asks for as one text, the same for filters that were written otherwise and ask for the same."""
-        parts = (sorted((name, str(value)) for name, value in part.given().items()) for part in self.parts())
+        parts = (sorted((name, str(value)) for name, value in part.given.items()) for part in self.parts)
         return json.dumps(sorted(parts))
 
 
@@ -137,13 +146,12 @@ def asked(wanted: SignalFilter, models: Models, engine: Engine) -> list[Asked]:
     """
     if not isinstance(wanted, SignalFilter):
         raise InvalidFilter("filter", wanted, "a SignalFilter")
-    parts = list(wanted.parts())
     signal: Any = models.Signal
-    found = [each for part in parts for each in _asked(part, models, engine)]
-    if not any(part.archived or part.status for part in parts):
-        found.append(Asked("not archived", ("archived",), signal.status.__ne__))
-    if not any(part.merged for part in parts):
-        found.append(Asked("not merged", (), signal.merged_into.is_null))
+    found = [each for part in wanted.parts if part.given for each in _asked(part, models, engine)]
+    if not wanted.finds_archived:
+        found.append(Asked("not archived", ("archived",), lambda word: signal.status != word))
+    if not wanted.finds_merged:
+        found.append(Asked("not merged", (), lambda: signal.merged_into.is_null()))  # noqa: PLW0108 - looked up where it is rendered
     return found
 
 
@@ -159,13 +167,13 @@ def as_conditions(everything: Iterable[Asked]) -> list[Expression]:
 
 def _asked(part: SignalFilter, models: Models, engine: Engine) -> Iterator[Asked]:
     signal: Any = models.Signal
-    given = part.given()
+    given = part.given
     for name in _WORDS:
         if name in given:
             column = getattr(signal, name)
-            yield Asked(name, _known(name, given[name], column.known), partial(_any_of, column))
+            yield _one_of(name, _known(name, given[name], column.known), column)
     if "segment" in given:
-        yield Asked("segment", given["segment"], partial(_any_of, signal.user_segment))
+        yield _one_of("segment", given["segment"], signal.user_segment)
     if part.text:
         yield _containing(part.text, signal, engine)
     for name, (column, compare) in _TIMES.items():
@@ -203,22 +211,34 @@ def _with(signal: Any, column: Any, value: Any) -> Any:
     return signal.id.in_(link.select(link.signal).where(column == value))
 
 
+def _one_of(name: str, wanted: Collection[str | None], column: Any) -> Asked:
+    words = tuple(word for word in wanted if word is not None)
+    if len(words) == len(wanted):
+        return Asked(name, words, partial(_any_of, column))
+    if not words:
+        return Asked(f"no {name}", (), column.is_null)
+    return Asked(f"{name}, or none", words, lambda *sent: column.is_null() | _any_of(column, *sent))
+
+
 def _any_of(column: Any, *words: Any) -> Any:
     return column == words[0] if len(words) == 1 else column.in_(words)
 
 
-def _words(name: str, given: Words) -> tuple[str, ...] | None:
+def _words(name: str, given: WordsOrUnset) -> tuple[str | None, ...] | None:
     if given is None:
         return None
     words = (given,) if isinstance(given, str) else given
-    if not isinstance(words, Collection) or not words or not all(isinstance(word, str) for word in words):
-        raise InvalidFilter(name, given, "a word, or a list of words that is not empty")
-    return tuple(sorted({_checked(check_text, name, word) for word in words}))
+    kinds = (str, type(None)) if name in _OPTIONAL else str
+    if not isinstance(words, Collection) or not words or not all(isinstance(word, kinds) for word in words):
+        also = ", or None for those that have none" if name in _OPTIONAL else ""
+        raise InvalidFilter(name, given, f"a word, or a list of words that is not empty{also}")
+    found = {_checked(check_text, name, word) for word in words}
+    return tuple(sorted(found, key=lambda word: (word is None, word or "")))
 
 
-def _known(name: str, words: Collection[str], known: Collection[str]) -> Collection[str]:
+def _known(name: str, words: Collection[str | None], known: Collection[str]) -> Collection[str | None]:
     for word in words:
-        if word not in known:
+        if word is not None and word not in known:
             raise InvalidFilter(name, word, f"one of {', '.join(known)}")
     return words
 

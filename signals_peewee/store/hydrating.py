@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import ForeignKeyField, Model
 
@@ -14,6 +14,7 @@ from ..schema import Models
 from ..schema.binding import Declared
 from ..schema.fields import Typed
 
+T = TypeVar("T")
 Hydrate = Callable[..., Any]
 Relations = Mapping[str, Mapping[Any, Any]]
 _KEPT = "_reader"
@@ -42,7 +43,13 @@ class Reader:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._rendered: dict[Hashable, str] = {}
-        self._hydrators: dict[Hashable, Hydrate] = {}
+        self._hydrators: dict[Hashable, tuple[Hydrate, Sequence[Any]]] = {}
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` returned when it was called first for this key."""
+        found: T | None = self._made.get(key)
+        return found if found is not None else self._made.setdefault(key, make())
 
     def fetch(self, shape: Hashable, parameters: list[Any], query: Callable[[], Any]) -> list[Any]:
         """Return the rows of a query as the driver gives them.
@@ -74,7 +81,8 @@ class Reader:
         Args:
             rows: as the driver gives them.
             model: a class of the store or of its host.
-            fields: which of its fields stand in a row, side by side.
+            fields: which of its fields stand in a row, side by side; a sequence that the caller keeps, since a
+                function is compiled for each.
             start: the place of the first of them.
             relations: for names of keys among them the rows that they refer to, by what the driver gives for the key;
                 where there is none the relation is None.
@@ -91,13 +99,12 @@ class Reader:
         return made
 
     def _hydrator(self, model: Any, fields: Sequence[Any], start: int, relations: Relations, under: str) -> Hydrate:
-        key = (model, start, under, *relations, None, *map(id, fields))
+        key = (model, id(fields), start, under, *relations)
         found = self._hydrators.get(key)
         if found is None:
-            found = self._hydrators[key] = hydrator(
-                self.engine, model, fields, start=start, relations=[*relations], under=under
-            )
-        return found
+            made = hydrator(self.engine, model, fields, start=start, relations=[*relations], under=under)
+            found = self._hydrators[key] = made, fields  # which are kept so that no others ever get their id
+        return found[0]
 
 
 def reader(engine: Engine, models: Models) -> Reader:

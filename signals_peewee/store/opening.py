@@ -28,6 +28,7 @@ def open_store(
     """Open a store that owns its connection; use it in a `with` block, or close it.
 
     SQLite is opened as a service needs it: write-ahead log, foreign keys on, busy timeout, immediate transactions.
+    On Postgres the time zone of its sessions is UTC.
 
     Args:
         url: the database; by default the environment's DATABASE_URL, and without one `sqlite:///signals.db`.

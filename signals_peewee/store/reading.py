@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, get_args
 
 from peewee import fn
@@ -13,7 +13,7 @@ from ..schema.texts import SOURCE_REF_LENGTH, check_text, storable
 from ..schema.vocabularies import check_word
 from .calls import operation
 from .filters import SignalFilter, as_conditions, asked, conditions
-from .paging import Page, Sort, check_limit, check_sort, fingerprint, make_cursor, read_cursor
+from .paging import MAX_LIMIT, Page, Sort, check_limit, check_sort, fingerprint, make_cursor, read_cursor
 from .relations import HEAVY, Fetching, Include, check_include
 
 EVERYTHING = SignalFilter()
@@ -109,8 +109,46 @@ class Reading(Fetching):
         values = [value for each in wanted for value in each.values]
         rows = self._fetch(shape, [*values, *bound, limit + 1], query)
         items = self._signals(rows[:limit], included)
-        cursor = make_cursor(made_for, getattr(items[-1], order.column), items[-1].id) if len(rows) > limit else None
-        return Page(items, cursor)
+        if len(rows) <= limit:
+            return Page(items, None)
+        last = items[-1].__data__
+        return Page(items, make_cursor(made_for, last[order.column], last["id"]))
+
+    def walk(
+        self,
+        filter: SignalFilter = EVERYTHING,
+        *,
+        sort: Sort = "newest",
+        include: Iterable[Include] = (),
+        page_size: int = MAX_LIMIT,
+    ) -> Iterator[Signal]:
+        """Return an iterator over all the signals that `page` would visit, a page at a time.
+
+        Each page is a call of its own, so that no transaction and no cursor of the database is open in between, and
+        the signals may be changed while they are walked through. Whatever is there and found by the filter from the
+        beginning to the end is visited once; what is stored, changed or taken away meanwhile may be visited or not.
+        With `sort="updated"` a signal that is changed moves, and may be missed, or visited twice.
+
+        Args:
+            filter: which signals.
+            sort: as for `page`.
+            include: as for `page`.
+            page_size: how many are read at a time, 1 to 500.
+
+        Raises:
+            InvalidFilter: an argument does not exist or is out of range; raised by the call, before the first signal.
+        """
+        first = self.page(filter, sort=sort, limit=page_size, include=(include := check_include(include)))
+
+        def signals() -> Iterator[Signal]:
+            page = first
+            while True:
+                yield from page.items
+                if page.next_cursor is None:
+                    return
+                page = self.page(filter, sort=sort, limit=page_size, after=page.next_cursor, include=include)
+
+        return signals()
 
     @operation
     def count(self, filter: SignalFilter = EVERYTHING) -> int:

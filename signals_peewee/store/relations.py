@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Literal, get_args
 
 from peewee import OP, SQL, Expression, Model, Select, Value
@@ -22,21 +22,24 @@ _LINKS = {
 }
 HEAVY = frozenset({"embedding", "raw_payload"})
 """What an include adds to the columns of a signal; the others are relations."""
+_NOTHING: frozenset[Include] = frozenset()
 _SELECT: Any = Model.select.__func__  # type: ignore[attr-defined]
 Row = Sequence[Any]
 """A row as the driver gives it."""
 _METADATA, _PAYLOAD = "source_metadata", "rawPayload"
 
 
-def check_include(include: Iterable[str]) -> frozenset[str]:
+def check_include(include: Iterable[Include]) -> frozenset[Include]:
     """Return the names of what is to be read along with signals.
 
     Raises:
         InvalidFilter: one of them does not exist.
     """
+    if include == ():
+        return _NOTHING
     if not isinstance(include, Iterable):
         raise InvalidFilter("include", include, f"some of {', '.join(INCLUDES)}")
-    names = [include] if isinstance(include, str) else list(include)
+    names: list[Any] = [include] if isinstance(include, str) else list(include)
     for name in names:
         if name not in INCLUDES:
             raise InvalidFilter("include", name, f"some of {', '.join(INCLUDES)}")
@@ -46,7 +49,7 @@ def check_include(include: Iterable[str]) -> frozenset[str]:
 class Fetching(Room):
     """Signals are selected by `_columns`, fetched, and made by `_signals`, whatever query stands in between."""
 
-    @property
+    @cached_property
     def _reader(self) -> Reader:
         return reader(self.engine, self.models)
 
@@ -67,8 +70,12 @@ class Fetching(Room):
 
     def _fetch(self, shape: Hashable, parameters: Iterable[Any], query: Callable[[], Any]) -> list[Any]:
         """Return the rows of a query that begins with `_mine`; see `Reader.fetch`."""
-        mine = self.models.Signal.workspace.db_value(self.id)
-        return self._reader.fetch(shape, [mine, *parameters], query)
+        return self._reader.fetch(shape, [self._sent_id, *parameters], query)
+
+    @cached_property
+    def _sent_id(self) -> Any:
+        """The workspace's key as its column holds it."""
+        return self.models.Signal.workspace.db_value(self.id)
 
     def _signals(self, rows: Sequence[Row], include: Collection[str]) -> list[Signal]:
         """Return rows, as the driver gives them, that begin with `_columns`, as signals with their relations."""
@@ -97,7 +104,8 @@ class Relations:
     def signals(self, rows: Sequence[Row], include: Collection[str]) -> list[Signal]:
         """Return fetched rows that begin with the fields of signals as signals, with what is included."""
         signal: Any = self.models.Signal
-        fields, relations = fields_of(signal, include), {}
+        fields = self.reader.once(("fields", HEAVY.intersection(include)), lambda: fields_of(signal, include))
+        relations = {}
         if "workspace" in include:
             relations["workspace"] = self._referred(signal.workspace, _given(rows, fields, "workspace"))
         if "inbox_item" in include:

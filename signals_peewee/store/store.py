@@ -173,6 +173,19 @@ class SignalStore:
         return self.workspace(rows[0])
 
     @operation
+    def workspaces(self) -> list[Workspace]:
+        """Return the doors to all workspaces, in the order of their keys: for whoever runs the store, not for a tenant.
+
+        Raises:
+            NotMigrated: the tables are missing, or older than the code.
+            HostsChanged: the tables were built for other host models.
+        """
+        self._check_ready()
+        primary = self.models.Workspace._meta.primary_key
+        rows = self.models.Workspace.select(primary).order_by(primary)
+        return [Workspace(self.engine, self.models, row.get_id()) for row in rows]
+
+    @operation
     def purge(self, workspace: Any) -> Purged:
         """Remove a workspace with everything in it, for good; `compact` then removes the bytes.
 
