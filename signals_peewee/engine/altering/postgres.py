@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from ..statements import ending_in
 from . import changes as c
 from .findings import Finding
 from .postgres_columns import Columns
 from .postgres_constraints import Constraints
 from .postgres_findings import findings_of
 from .postgres_table import TableNow, find_table, quoted
+from .postgres_text import doubled
 
+_CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
 _OWNED = "SELECT count(*) FROM pg_class WHERE relkind = 'S' AND oid = to_regclass(%s)"
 
 
@@ -48,7 +52,15 @@ class AlteringPostgres(Columns, Constraints):
             self.execute(table, f"DROP TABLE {table.sql}{' CASCADE' if change.cascade else ''}")
 
     def _run_sql(self, change: c.RunSql) -> None:
-        self.database.execute_sql(change.sql, change.parameters)
+        sql = change.sql if change.parameters else doubled(change.sql)
+        if self.conduct.atomic:
+            self.database.execute_sql(sql, change.parameters)
+        elif _CONCURRENTLY.search(sql) or ending_in(sql):  # half of it may be done when a lock timeout ends it
+            with self.lock_timeout(0):
+                self.database.execute_sql(sql, change.parameters)
+        else:  # in no transaction: some statements refuse one
+            with self.lock_timeout(self.conduct.lock_timeout):
+                self.persistent(lambda: self.database.execute_sql(sql, change.parameters))
 
 
 _HOW: Mapping[type[c.Change], Callable[[Any, Any], None]] = MappingProxyType(

@@ -46,10 +46,14 @@ class NewColumn:
         return not self.field.null
 
     @property
+    def counting(self) -> bool:
+        """It is a serial, which counts with a sequence of its own."""
+        return self.type.upper().endswith("SERIAL")
+
+    @property
     def valued(self) -> bool:
         """Rows that are there get a value."""
-        serial = self.type.upper().endswith("SERIAL")
-        return serial or self.default is not None or any(_DEFAULT.match(said) for said in self.constraints)
+        return self.counting or self.default is not None or any(_DEFAULT.match(said) for said in self.constraints)
 
     @property
     def references(self) -> str:

@@ -15,7 +15,12 @@ from .postgres_operating import Operating
 from .postgres_table import TableNow, quoted, rows
 from .postgres_text import default_of, literal_of, not_counting, text_of
 from .postgres_unfit import null_rows, orphans
-from .postgres_validating import Validating, derived
+from .postgres_validating import Validating
+
+_KEY = """
+SELECT conname::text FROM pg_constraint
+WHERE conrelid = %s AND contype = 'f' AND conkey = ARRAY[%s]::int2[] AND confrelid = %s LIMIT 1
+"""
 
 
 class Columns(Validating, Operating):
@@ -60,7 +65,8 @@ class Columns(Validating, Operating):
 
     def _refer(self, change: c.AddColumn, new: NewColumn, parent: TableNow) -> None:
         table = self.table(change.table)
-        name = new.field.constraint_name or derived(table.name, change.column, "fkey")
+        there = self.value(_KEY, table.oid, table.column(change.column).number, parent.oid)
+        name = there or new.field.constraint_name or self.free_name(table, change.column, "fkey")
         referred = (new.field.rel_field.column_name,)
         self.add_validated(
             table,
@@ -89,9 +95,9 @@ class Columns(Validating, Operating):
 
     def _refuse_null(self, table_name: str, column: str, before: Callable[[], None] | None = None) -> None:
         table = self.table(table_name)
-        helper = derived(table.name, column, "not_null")
+        helper, left = self.helper_of(table, column)
         set_not_null = f"ALTER COLUMN {quoted(column)} SET NOT NULL"
-        drop = [f"DROP CONSTRAINT {quoted(helper)}"] if self.constraint(table, helper) else []
+        drop = [f"DROP CONSTRAINT {quoted(helper)}"] if left else []
         unfit: Callable[[], UnfitRows | None] = partial(null_rows, self.database, table, column)
         if self.conduct.atomic:
             with self.refusals_named(table, unfit):

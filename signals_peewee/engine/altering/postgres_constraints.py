@@ -32,6 +32,7 @@ class Constraints(Validating, Indexes):
             return rows_against(self.database, table, checked["condition"], named) if checked else None
 
         if self.is_validated_later(sql):
+            self.refuse_taken(table, change.name, "c" if checked else "f")
             self.add_validated(table, change.name, sql, unfit)
             return
         with self.refusals_named(table, unfit):
@@ -54,6 +55,8 @@ class Constraints(Validating, Indexes):
         index = c.AddIndex(change.table, change.name, change.columns, unique=True, concurrently=True)
         if not self.is_built(table, change.name):
             self._add_index(index)
+        elif (there := self.columns_of(table, change.name)) != list(change.columns):
+            raise ValueError(f"index {change.name!r} of {table.name!r} is there already, on {', '.join(there)}")
         self.alter(table, f"{adding} USING INDEX {quoted(change.name)}")
 
     def _add_foreign_key(self, change: c.AddForeignKey) -> None:
@@ -68,6 +71,7 @@ class Constraints(Validating, Indexes):
         )
         unfit = partial(orphans, self.database, table, (change.column,), parent, (change.referred_column,))
         if self.is_validated_later(sql):
+            self.refuse_taken(table, change.name, "f", (change.column,))
             self.add_validated(table, change.name, sql, unfit, others=(parent,))
             return
         with self.refusals_named(table, unfit):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from peewee import Database
 
 from .postgres_table import TableNow, rows
@@ -11,7 +13,7 @@ CASE WHEN v.oid IS NULL THEN pg_describe_object(d.classid, d.objid, d.objsubid)
      ELSE CASE v.relkind WHEN 'm' THEN 'materialized view ' ELSE 'view ' END || v.oid::regclass::text END
 """
 _DEPENDING = f"""
-SELECT DISTINCT {_NAMED}
+SELECT DISTINCT v.oid::bigint, {_NAMED} AS name
 FROM pg_depend d
 LEFT JOIN pg_index i ON d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
 LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
@@ -27,19 +29,42 @@ AND d.refobjsubid = %s AND s.oid IS NULL
 AND (i.indexrelid IS NULL OR i.indnatts > 1 OR i.indkey[0] <> d.refobjsubid)
 AND (k.oid IS NULL OR k.conrelid <> d.refobjid OR cardinality(k.conkey) > 1)
 AND (a.oid IS NULL OR a.adrelid <> d.refobjid OR a.adnum <> d.refobjsubid)
-ORDER BY 1
+ORDER BY name
 """
 _OF_TABLE = f"""{_DEPENDING}
 AND (v.oid IS NOT NULL OR (k.contype = 'f' AND k.conrelid <> d.refobjid))
-ORDER BY 1
+ORDER BY name
 """
+
+Found = list[tuple[Any, ...]]
+"""For each dependent its number, where it is a view, and its name."""
 
 
 def dependents_of_column(database: Database, table: TableNow, column: str) -> list[str]:
     """Return, in words, what names a column besides what is on it alone: views, keys, indexes over several columns."""
-    return [name for (name,) in rows(database, _OF_COLUMN, table.oid, table.column(column).number)]
+    return [name for _, name in _of_column(database, table, column)]
 
 
-def dependents_of_table(database: Database, table: TableNow) -> list[str]:
-    """Return, in words, what names a table: views of it, and foreign keys of other tables."""
-    return [name for (name,) in rows(database, _OF_TABLE, table.oid)]
+def going_with_column(database: Database, table: TableNow, column: str) -> list[str]:
+    """Return the same, and what depends on those views in turn: all that CASCADE takes along."""
+    return _and_theirs(database, _of_column(database, table, column))
+
+
+def going_with_table(database: Database, table: TableNow) -> list[str]:
+    """Return, in words, what CASCADE takes along with a table: views of it, and foreign keys of other tables."""
+    return _and_theirs(database, rows(database, _OF_TABLE, table.oid))
+
+
+def _of_column(database: Database, table: TableNow, column: str) -> Found:
+    return rows(database, _OF_COLUMN, table.oid, table.column(column).number)
+
+
+def _and_theirs(database: Database, found: Found) -> list[str]:
+    every: set[str] = set()
+    waiting = list(found)
+    while waiting:
+        view, name = waiting.pop()
+        if name not in every:
+            every.add(name)
+            waiting += rows(database, _OF_TABLE, view) if view else []
+    return sorted(every)

@@ -16,28 +16,30 @@ from .losses import Said
 from .postgres_adding import is_volatile, new_column
 from .postgres_columns import new_type
 from .postgres_constraints import Constraints
-from .postgres_dependents import dependents_of_column, dependents_of_table
+from .postgres_dependents import going_with_column, going_with_table
 from .postgres_table import find_table, rows
 from .postgres_text import text_of
+from .postgres_types import is_kept
 
 _ONLINE = "with atomic = False in the step"
 _UNIQUE = re.compile(r"(?:UNIQUE|PRIMARY\s+KEY|EXCLUDE)\b", re.IGNORECASE)
 _CHECKED = re.compile(r"(?:CHECK|FOREIGN\s+KEY)\b(?!.*\bNOT\s+VALID\s*\Z)", re.IGNORECASE | re.DOTALL)
-_STORED = re.compile(r"\bSTORED\b", re.IGNORECASE)
-_VARCHAR = re.compile(r"character varying(?:\((\d+)\))?\Z|text\Z")
+_NEW_CHECK = re.compile(r"(?:CONSTRAINT\s+\S+\s+)?CHECK\b", re.IGNORECASE)
+_WRITTEN = re.compile(r"\bSTORED\b|\bGENERATED\b.*\bIDENTITY\b", re.IGNORECASE | re.DOTALL)
 
 
 def findings_of(altering: Constraints, change: c.Change) -> list[Finding]:
     """Return what a change is about to do that somebody may not have meant; nothing is executed but look-ups."""
     found = _WHICH.get(type(change))
-    return [Finding(code, change.subject, message) for code, message in found(altering, change)] if found else []
+    table = find_table(altering.database, change.table, getattr(change, "schema", None) or altering.conduct.schema)
+    if found is None or (table is not None and table.new):  # nobody else knows of it yet
+        return []
+    return [Finding(code, change.subject, message) for code, message in found(altering, change)]
 
 
 def _count(altering: Constraints, change: c.Change) -> str | None:
-    """Return how many rows a table has, in words, or None for few, and for a table that nobody else knows yet."""
+    """Return how many rows a table has, in words, or None for few."""
     table = altering.table(change.table)
-    if table.new:
-        return None
     ((count,),) = rows(altering.database, f"SELECT count(*) FROM (SELECT FROM {table.sql} LIMIT {losses.MANY}) counted")
     return losses.counted(count)
 
@@ -76,8 +78,10 @@ def _add_column(altering: Constraints, change: c.AddColumn) -> Said:
         yield from _updated(altering, change)
         if new.not_null:
             yield from _read(altering, change, f"{_ONLINE} NOT NULL is checked while others write")
-    elif any(_STORED.search(sql) or is_volatile(altering.database, sql) for sql in said):
+    elif new.counting or any(_WRITTEN.search(sql) or is_volatile(altering.database, sql) for sql in said):
         yield from _rewritten(altering, change, "add it without the default, then set the default, then backfill()")
+    elif any(_NEW_CHECK.match(sql) for sql in new.constraints):
+        yield from _read(altering, change, f"add_constraint() {_ONLINE} checks them while others write")
 
 
 def _add_not_null(altering: Constraints, change: c.AddNotNull) -> Said:
@@ -107,45 +111,26 @@ def _add_index(altering: Constraints, change: c.AddIndex) -> Said:
 
 
 def _alter_column_type(altering: Constraints, change: c.AlterColumnType) -> Said:
-    old = altering.table(change.table).column(change.column).type
-    ((new,),) = rows(altering.database, "SELECT format_type(%s::regtype, %s)", *_type_numbers(altering, change))
-    if change.cast is not None or not _is_wider(old, str(new)):
+    column = altering.table(change.table).column(change.column)
+    if change.cast is not None or not is_kept(altering.database, column, new_type(altering, change)):
         yield from _rewritten(
             altering, change, "add a column of the new type, write both, backfill(), and drop the old one"
         )
 
 
-def _type_numbers(altering: Constraints, change: c.AlterColumnType) -> tuple[Any, ...]:
-    """Return a type without its length, and its length as the catalog counts it."""
-    sql = new_type(altering, change)
-    length = re.search(r"\((\d+)\)\s*\Z", sql)
-    counted = int(length[1]) + 4 if length and re.match(r"\s*(?:VARCHAR|CHAR)", sql, re.IGNORECASE) else -1
-    return re.sub(r"\([^)]*\)", "", sql).strip(), counted
-
-
-def _is_wider(old: str, new: str) -> bool:
-    """Tell whether every value of one type is one of the other as it is kept, so that Postgres rewrites nothing."""
-    if old == new:
-        return True
-    before, after = _VARCHAR.match(old), _VARCHAR.match(new)
-    if not before or not after:
-        return False
-    return after[1] is None or (before[1] is not None and int(before[1]) <= int(after[1]))
-
-
 def _drop_column(altering: Constraints, change: c.DropColumn) -> Said:
     yield from losses.of_dropped_column(change)
     table = altering.table(change.table)
-    if change.cascade and (found := dependents_of_column(altering.database, table, change.column)):
+    if change.cascade and (found := going_with_column(altering.database, table, change.column)):
         yield "cascade", f"with {change.subject} go {', '.join(found)}; drop them by name"
 
 
 def _drop_table(altering: Constraints, change: c.DropTable) -> Said:
     table = find_table(altering.database, change.table, change.schema or altering.conduct.schema)
-    if table is None or table.new:
+    if table is None:
         return
     yield from losses.of_dropped_table(change)
-    if change.cascade and (found := dependents_of_table(altering.database, table)):
+    if change.cascade and (found := going_with_table(altering.database, table)):
         yield "cascade", f"with {change.table!r} go {', '.join(found)}; drop them by name"
 
 

@@ -16,6 +16,12 @@ _BUILT = """
 SELECT i.indisvalid AND i.indisready FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE i.indrelid = %s AND c.relname = %s
 """
+_COLUMNS = """
+SELECT coalesce(a.attname::text, '(an expression)')
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (n, at)
+LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n AND k.n > 0
+WHERE i.indrelid = %s AND c.relname = %s ORDER BY k.at
+"""
 _NAMES = """
 SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = %s ORDER BY 1
 """
@@ -27,6 +33,10 @@ class Indexes(Operating):
     def is_built(self, table: TableNow, name: str) -> bool:
         """Tell whether a table has an index of this name that is whole."""
         return bool(self.value(_BUILT, table.oid, name))
+
+    def columns_of(self, table: TableNow, name: str) -> list[str]:
+        """Return the columns of an index, in their order."""
+        return [column for (column,) in rows(self.database, _COLUMNS, table.oid, name)]
 
     def _add_index(self, change: c.AddIndex) -> None:
         self._check_concurrently(change)

@@ -8,10 +8,12 @@ from typing import Any
 
 from peewee import Database
 
+# The row of a system column is written with the table and never again, whatever becomes of the table.
 _TABLE = """
 SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text,
-       pg_current_xact_id_if_assigned() IS NOT NULL AND age(t.xmin) <= 0
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type t ON t.oid = c.reltype
+       pg_current_xact_id_if_assigned() IS NOT NULL AND age(a.xmin) <= 0
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tableoid'
 WHERE c.relkind IN ('r', 'p', 'f') AND
 """
 _UNQUALIFIED = "c.oid = to_regclass(quote_ident(%s))"

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from itertools import count
 
 from ...errors import UnfitRows
 from .postgres_operating import Operating
 from .postgres_table import TableNow, quoted, rows
 
 _CONSTRAINT = "SELECT convalidated FROM pg_constraint WHERE conrelid = %s AND conname = %s"
+_HELPER = """
+SELECT pg_get_constraintdef(oid) LIKE 'CHECK ((%% IS NOT NULL))%%' AND conkey = ARRAY[%s]::int2[]
+FROM pg_constraint WHERE conrelid = %s AND conname = %s
+"""
+_LEFT = """
+SELECT contype::text, NOT convalidated,
+       ARRAY(SELECT a.attname::text FROM unnest(conkey) AS k (num)
+             JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = k.num)
+FROM pg_constraint WHERE conrelid = %s AND conname = %s
+"""
 _LONGEST = 63
 
 
@@ -20,9 +31,35 @@ class Validating(Operating):
         """Tell whether a table has a constraint of this name."""
         return bool(rows(self.database, _CONSTRAINT, table.oid, name))
 
-    def is_validated(self, table: TableNow, name: str) -> bool:
-        """Tell whether it has one that every row was looked at for."""
-        return bool(self.value(_CONSTRAINT, table.oid, name))
+    def helper_of(self, table: TableNow, column: str) -> tuple[str, bool]:
+        """Return the name of the CHECK that refuses NULL while NOT NULL is being added, and whether it is there."""
+        name, number = derived(table.name, column, "filled_check"), 0
+        while True:
+            is_helper = self.value(_HELPER, table.column(column).number, table.oid, name)
+            if is_helper is not False:  # what has the name says something else, and stays
+                return name, bool(is_helper)
+            name, number = derived(table.name, column, f"filled_check{number + 1}"), number + 1
+
+    def free_name(self, table: TableNow, column: str, purpose: str) -> str:
+        """Return a name for a constraint as Postgres would find one."""
+        names = (derived(table.name, column, f"{purpose}{number or ''}") for number in count())
+        return next(name for name in names if not self.constraint(table, name))
+
+    def refuse_taken(self, table: TableNow, name: str, kind: str, columns: tuple[str, ...] | None = None) -> None:
+        """Refuse a name that a constraint has already, unless a killed run can have left it NOT VALID.
+
+        Args:
+            table: the table.
+            name: the name.
+            kind: what a constraint of that kind is to the catalog: "c", "f".
+            columns: its columns, where they are known.
+
+        Raises:
+            ValueError: it is another constraint.
+        """
+        for there, left, on in rows(self.database, _LEFT, table.oid, name):
+            if not left or there != kind or (columns is not None and set(on) != set(columns)):
+                raise ValueError(f"table {table.name!r} has another constraint {name!r}, on {', '.join(on)}")
 
     def add_validated(
         self,
