@@ -53,6 +53,7 @@ from signals_peewee.engine.altering import (
     DropIndex,
     DropTable,
     RenameTable,
+    RunSql,
     altering_for,
 )
 from signals_peewee.engine.introspection import Table, inspector_for
@@ -236,13 +237,20 @@ def _build(url: str) -> None:
     online(database, AddIndex("books", "by_title", ("title",), concurrently=True))
 
 
-def test_a_long_reader_stalls_no_other_and_the_operation_comes_through(shop: Database, postgres_url: str) -> None:
+@pytest.mark.parametrize(
+    "adding",
+    [AddColumn("books", "pages", IntegerField(null=True)), RunSql("", "ALTER TABLE books ADD COLUMN pages INTEGER")],
+    ids=["operation", "sql"],
+)
+def test_a_long_reader_stalls_no_other_and_the_operation_comes_through(
+    shop: Database, postgres_url: str, adding: Change
+) -> None:
     reader, other = opened(postgres_url), opened(postgres_url)
     done = threading.Event()
 
     def change() -> None:
         own = opened(postgres_url)
-        online(own, AddColumn("books", "pages", IntegerField(null=True)), lock_timeout=0.2)
+        online(own, adding, lock_timeout=0.2)
         own.close()
         done.set()
 

@@ -193,7 +193,8 @@ def test_an_index_that_a_failed_concurrent_build_left_is_not_taken_for_one(postg
     assert [(index.name, index.valid) for index in table.indexes] == [("books_isbn", True)]
 
 
-def test_a_column_that_is_half_filled_is_filled_on_a_retry(database: Database) -> None:
+@pytest.mark.parametrize("null", [False, True])
+def test_a_column_that_is_half_filled_is_filled_on_a_retry(database: Database, null: bool) -> None:
     database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY)")
     for number in range(10):
         database.execute_sql(f"INSERT INTO books VALUES ({number})")
@@ -207,7 +208,7 @@ def test_a_column_that_is_half_filled_is_filled_on_a_retry(database: Database) -
         return f"slug {len(made)}"
 
     def add(migrator: Any, db: Database) -> None:
-        migrator.migrate(migrator.add_column("books", "slug", TextField(default=slug)))
+        migrator.migrate(migrator.add_column("books", "slug", TextField(default=slug, null=null)))
 
     runner = MigrationRunner(database, InlineSource("app", [InlineStep(add, atomic=False)]))
     with pytest.raises(Exception, match="broken"):

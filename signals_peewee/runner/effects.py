@@ -25,6 +25,7 @@ from ..engine.altering import (
     DropTable,
     RenameColumn,
     RenameTable,
+    is_called,
 )
 from ..engine.introspection import Column, Index
 from .looking import Look, keys_of, refers
@@ -39,6 +40,11 @@ def is_there(change: Change, look: Look) -> bool:
 def is_visible(change: Change) -> bool:
     """Tell whether the effect of such a change can be seen in the catalog."""
     return is_there.dispatch(type(change)) is not is_there.dispatch(Change)
+
+
+def is_resumable(change: Change) -> bool:
+    """Tell whether a change can have stopped half way where nothing in the catalog shows it: rows not filled yet."""
+    return isinstance(change, AddColumn) and change.field.null and is_called(change.field.default)
 
 
 def is_moot(change: Change, look: Look) -> bool:
@@ -73,7 +79,8 @@ def _(change: AddColumn, look: Look) -> bool:
         return False
     # A column that is filled in batches may be NULL until it is full, and get its key last.
     filled = change.field.null or change.allow_not_null or not column.null
-    return filled and (not isinstance(change.field, ForeignKeyField) or bool(keys_of(table, change.column)))
+    complete = not isinstance(change.field, ForeignKeyField)
+    return filled and (complete or any(key.validated for key in keys_of(table, change.column)))
 
 
 @is_there.register

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..engine.altering import Altering, Change, RunSql, findings_of_sql
 from ..errors import NothingChanged
-from .effects import is_moot, is_there, is_visible, shape_of
+from .effects import is_moot, is_resumable, is_there, is_visible, shape_of
 from .events import Teller
 from .lint import Lint, Unaccepted
 from .looking import Look, operation_of
@@ -74,7 +74,7 @@ class Operator:
         with self._at_work():
             change = self._look.kept(change)
             lenient = safe or self._retry
-            if lenient and (is_there(change, self._look) or (self._retry and is_moot(change, self._look))):
+            if lenient and self._is_done(change):
                 self._skip(change)
                 return
             check_before(change, self._look, lenient)
@@ -84,6 +84,13 @@ class Operator:
             self.touched = True
             self._altering.apply(change)
             self._check_effect(change, before, lenient)
+
+    def _is_done(self, change: Change) -> bool:
+        if not self._retry:
+            return is_there(change, self._look)
+        if not self._altering.conduct.atomic and is_resumable(change):
+            return False
+        return is_there(change, self._look) or is_moot(change, self._look)
 
     def execute_script(self, sql: str) -> None:
         """Execute several statements without ending the transaction."""

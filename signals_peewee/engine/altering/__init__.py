@@ -26,6 +26,7 @@ from .changes import (
     RunSql,
 )
 from .destructive import findings_of_sql
+from .fields import is_called
 from .findings import Code, Finding
 
 __all__ = [
@@ -55,4 +56,5 @@ __all__ = [
     "RunSql",
     "altering_for",
     "findings_of_sql",
+    "is_called",
 ]
