@@ -101,7 +101,8 @@ print(json.dumps(refused), flush=True)
 
 @pytest.fixture
 def options(engine_name: str) -> dict[str, Any]:
-    return {"prefer_psycopg3": DRIVER == "psycopg3"} if engine_name == "postgres" else {}
+    # SQLite lets no one wait in line: on a crowded machine one of eight writers may get no turn for its five seconds.
+    return {"prefer_psycopg3": DRIVER == "psycopg3"} if engine_name == "postgres" else {"timeout": 60.0}
 
 
 @pytest.fixture
