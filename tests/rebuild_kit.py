@@ -11,7 +11,7 @@ from playhouse.migrate import SchemaMigrator
 
 from signals_peewee.engine.altering import Change, Conduct
 from signals_peewee.engine.altering.sqlite import AlteringSqlite
-from signals_peewee.engine.migrating import migrating_for
+from signals_peewee.engine.migrating import Migrating, migrating_for
 
 
 class Rebuilding(AlteringSqlite):
@@ -20,10 +20,12 @@ class Rebuilding(AlteringSqlite):
     native = False
 
 
-def altering(database: SqliteDatabase, *, native: bool = True, **conduct: Any) -> AlteringSqlite:
+def altering(
+    database: SqliteDatabase, *, native: bool = True, migrating: Migrating | None = None, **conduct: Any
+) -> AlteringSqlite:
     """Return what carries out operations on a database."""
     made = AlteringSqlite if native else Rebuilding
-    return made(migrating_for(database), SchemaMigrator.from_database(database), Conduct(**conduct))
+    return made(migrating or migrating_for(database), SchemaMigrator.from_database(database), Conduct(**conduct))
 
 
 def change(database: SqliteDatabase, *changes: Change, native: bool = True, **conduct: Any) -> None:
@@ -39,7 +41,7 @@ def step(database: SqliteDatabase, *, native: bool = True, **conduct: Any) -> It
     atomic = conduct.get("atomic", True)
     migrating = migrating_for(database)
     with migrating.around_step(atomic=atomic, schema=None, wait=5.0, lock_timeout=2.0) as guard, guard():
-        yield altering(database, native=native, **conduct)
+        yield altering(database, native=native, migrating=migrating, **conduct)
 
 
 def rows(database: SqliteDatabase, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:

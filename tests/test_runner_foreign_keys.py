@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import Database, IntegrityError
+from peewee import Database, ForeignKeyField, IntegerField, IntegrityError
 from runner_kit import closing, opened, write
 
 from signals_peewee.errors import InvalidScript, StepFailed
@@ -95,3 +95,83 @@ def test_it_is_read_without_running_the_script(database: Database, tmp_path: Pat
     folder = write(tmp_path / "steps", _0001_bad="foreign_keys = 1\n\n\ndef up(m, d): ...\n")
     with pytest.raises(InvalidScript, match=r"0001_bad\.py:1\): foreign_keys must be True or False, written out"):
         MigrationRunner(database, DirectorySource(folder, name="app")).up()
+
+
+def looked(database: Database, up: Callable[[Any, Database], Any]) -> list[str]:
+    """Run a step; return where it looked at the keys of all rows: before its transaction, or in it."""
+    places: list[str] = []
+
+    def hook(event: Any) -> None:
+        if "foreign_key_check" in event.sql:
+            places.append("in it" if database.connection().in_transaction else "before")
+
+    database.query_hooks.append(hook)
+    MigrationRunner(database, InlineSource("app", [InlineStep(up)])).up()
+    return places
+
+
+def native_column(migrator: Any, db: Database) -> None:
+    migrator.migrate(migrator.add_column("b", "y", IntegerField(default=3)))
+
+
+def index(migrator: Any, db: Database) -> None:
+    migrator.migrate(migrator.add_index("b", ("a_id",)))
+
+
+def rename(migrator: Any, db: Database) -> None:
+    migrator.migrate(migrator.rename_column("a", "x", "z"), migrator.rename_table("a", "aa"))
+
+
+def unrelated(migrator: Any, db: Database) -> None:
+    assert db.execute_sql("SELECT count(*) FROM b").fetchone() == (2,)
+
+
+def written(migrator: Any, db: Database) -> None:
+    db.execute_sql("UPDATE a SET x = 'z'")
+
+
+def emptied(migrator: Any, db: Database) -> None:
+    native_column(migrator, db)
+    db.execute_sql("DELETE FROM a")
+
+
+def made_anew(migrator: Any, db: Database) -> None:
+    db.execute_sql("DROP TABLE a")
+    db.execute_sql("CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT)")
+    native_column(migrator, db)
+
+
+def copied(migrator: Any, db: Database) -> None:
+    db.execute_sql("CREATE TABLE c AS SELECT id + 7 AS id FROM a")
+    db.execute_sql("CREATE UNIQUE INDEX by_id ON c (id)")
+    migrator.migrate(migrator.drop_table("a"), migrator.rename_table("c", "a"))
+
+
+def pointing(migrator: Any, db: Database) -> None:
+    class A(migrator.Model):  # type: ignore[misc]
+        class Meta:
+            table_name = "a"
+
+    migrator.migrate(migrator.add_column("b", "other_id", ForeignKeyField(A, field=A.id, default=9)))
+
+
+@pytest.mark.parametrize("up", [native_column, index, rename, unrelated])
+def test_what_cannot_break_a_key_looks_at_none_while_others_wait(
+    family_file: Database, up: Callable[[Any, Database], Any]
+) -> None:
+    assert looked(family_file, up) == ["before"]
+    assert children(family_file) == [1, 2]
+
+
+def test_rows_that_are_written_are_looked_at(family_file: Database) -> None:
+    assert looked(family_file, written) == ["before", "in it"]
+
+
+@pytest.mark.parametrize("up", [emptied, made_anew, copied, pointing])
+def test_keys_that_a_step_breaks_are_found_and_it_is_rolled_back(
+    family_file: Database, up: Callable[[Any, Database], Any]
+) -> None:
+    with pytest.raises(StepFailed, match="2 rows of 'b' point at no row of 'a'"):
+        MigrationRunner(family_file, InlineSource("app", [up])).up()
+    assert [column.name for column in family_file.get_columns("b")] == ["a_id"]
+    assert family_file.execute_sql("SELECT * FROM a ORDER BY id").fetchall() == [(1, "x"), (2, "y")]

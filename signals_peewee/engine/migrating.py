@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 from peewee import Database, PostgresqlDatabase
@@ -23,7 +23,7 @@ TransactionState = Literal["none", "open", "aborted", "lost"]
 
 
 class Migrating(ABC):
-    """What an engine does around a run of steps and around each of them. It holds no state between two calls."""
+    """What an engine does around a run of steps and around each of them."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -78,6 +78,10 @@ class Migrating(ABC):
             lock_timeout: seconds until a statement of an atomic step must have its locks; 0 for no limit.
             foreign_keys: SQLite keeps them on, and so cannot rebuild a table.
         """
+
+    def keeping_keys(self) -> AbstractContextManager[None]:
+        """Say that what runs inside leaves every row's foreign keys as they were: no look at all rows is due for it."""
+        return nullcontext()
 
     @abstractmethod
     def schema_of(self, table: str) -> str | None:

@@ -23,6 +23,8 @@ _NO_TABLE = re.compile(r"no such table")
 class MigratingSqlite(Migrating):
     """BEGIN IMMEDIATE keeps atomic steps apart; a lock on a file beside the database the others."""
 
+    _accounted: tuple[int, int] | None = None
+
     def lives_in_connection(self) -> bool:
         name = str(self.database.database)
         return not name or ":memory:" in name or "mode=memory" in name
@@ -57,16 +59,26 @@ class MigratingSqlite(Migrating):
         before = {name: self._pragma(name) for name in ("busy_timeout", "foreign_keys")}
         self._pragma("busy_timeout", int(wait * 1000))
         self._pragma("foreign_keys", int(foreign_keys))
-        checks = self._no_new_orphans if before["foreign_keys"] and not foreign_keys else nullcontext
+        looks = bool(before["foreign_keys"]) and not foreign_keys
         try:
-            yield (lambda: self._transaction(checks)) if atomic else checks
+            yield lambda: self._guarded(atomic=atomic, looks=looks)
         finally:
             for name, value in before.items():
                 self._pragma(name, value)
 
     @contextmanager
-    def _transaction(self, checks: Guard) -> Iterator[None]:
-        with self.engine.write(), checks():
+    def keeping_keys(self) -> Iterator[None]:
+        undisturbed = self._accounted == self._moved()
+        yield
+        if undisturbed:
+            self._accounted = self._moved()
+
+    @contextmanager
+    def _guarded(self, *, atomic: bool, looks: bool) -> Iterator[None]:
+        # Every row with a key is looked at, so this is before the transaction, where nobody waits for it. What somebody
+        # else, without foreign keys, spoils in between is taken for the step's; run again, it is not.
+        orphans = self._orphans() if looks else None
+        with self.engine.write() if atomic else nullcontext(), self._no_new_orphans(orphans):
             yield
 
     def schema_of(self, table: str) -> str | None:
@@ -110,11 +122,17 @@ class MigratingSqlite(Migrating):
         row = self.database.execute_sql(f"PRAGMA {name}{'' if value is None else f' = {value}'}").fetchone()
         return int(row[0]) if row else 0
 
+    def _moved(self) -> tuple[int, int]:
+        """Return what moves with every row that this connection writes, and with every change of the schema."""
+        return int(self.database.connection().total_changes), self._pragma("schema_version")
+
     @contextmanager
-    def _no_new_orphans(self) -> Iterator[None]:
-        before = self._orphans()
+    def _no_new_orphans(self, before: Counter[tuple[Any, ...]] | None) -> Iterator[None]:
+        self._accounted = self._moved()
         yield
-        if before is None or not (new := (self._orphans(strict=True) or Counter()) - before):
+        if before is None or self._accounted == self._moved():
+            return
+        if not (new := (self._orphans(strict=True) or Counter()) - before):
             return
         (child, parent), rows = next(iter(_by_tables(new).items()))
         shown = ", ".join(str(row) for row in rows[:5])
@@ -125,9 +143,10 @@ class MigratingSqlite(Migrating):
     def _orphans(self, *, strict: bool = False) -> Counter[tuple[Any, ...]] | None:
         try:
             rows = self.database.execute_sql("PRAGMA foreign_key_check").fetchall()
-        except OperationalError:  # a key that matches no unique column was there before: nothing can be checked
-            if strict:
+        except OperationalError as error:
+            if strict or self.is_busy(error):
                 raise
+            # A key that matches no unique column was there before: nothing can be checked.
             return None
         return Counter((child, parent, rowid) for child, rowid, parent, _ in rows)
 

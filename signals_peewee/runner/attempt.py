@@ -88,9 +88,12 @@ class Attempt:
                 with guard():
                     if not self._is_next(job, tail):
                         return False
-                    job.begin()
+                    with self._migrating.keeping_keys():
+                        job.begin()
                     begun = True
-                    job.finish(self._marked(job.change))
+                    seconds = self._marked(job.change)
+                    with self._migrating.keeping_keys():
+                        job.finish(seconds)
                     finished = True
             except Exception as error:
                 if begun:

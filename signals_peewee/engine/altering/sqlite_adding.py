@@ -46,6 +46,11 @@ class NewColumn:
         return any(said.kind == "not null" for said in self.read.constraints)
 
     @property
+    def refers(self) -> bool:
+        """It is a foreign key."""
+        return any(said.kind == "references" for said in self.read.constraints)
+
+    @property
     def default(self) -> bool:
         """Rows that are there get a value."""
         return any(said.kind in ("default", "generated") for said in self.read.constraints)

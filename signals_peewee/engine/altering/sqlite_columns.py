@@ -57,7 +57,7 @@ class Columns(Operating):
 
     def _put_column(self, table: TableNow, column: str, new: NewColumn) -> None:
         if new.native and self.native:
-            self.alter(table, f"ADD COLUMN {new.sql}")
+            self.alter(table, f"ADD COLUMN {new.sql}", keys=not (new.refers and new.default))
         else:
             self.rebuild(table, with_column(table.read, new.sql), column)
 
@@ -112,7 +112,7 @@ class Columns(Operating):
     def _rename_column(self, change: c.RenameColumn) -> None:
         table = self.table(change.table)
         table.column(change.column)
-        with self.undone_on_error(table.name), names_followed(self.database):
+        with self.undone_on_error(table.name), self.migrating.keeping_keys(), names_followed(self.database):
             rename_column(self.database, table.name, change.column, change.new_name)
 
     def _add_not_null(self, change: c.AddNotNull) -> None:

@@ -101,7 +101,8 @@ class Constraints(Operating):
         where = "1" if change.where is None else text_of(self.database, change.where)
         columns = [column for column in change.columns if isinstance(column, str)]
         whole = len(columns) == len(change.columns)
-        with self.undone_on_error(table.name, lambda: doubles(self.database, table, columns, where) if whole else None):
+        unfit = lambda: doubles(self.database, table, columns, where) if whole else None  # noqa: E731
+        with self.undone_on_error(table.name, unfit), self.migrating.keeping_keys():
             self.database.execute_sql(sql)
 
     def _drop_index(self, change: c.DropIndex) -> None:
@@ -112,7 +113,11 @@ class Constraints(Operating):
         }
         if change.name not in there:
             raise ValueError(f"table {change.table!r} has no index {change.name!r}; it has {sorted(there)}")
-        with self.undone_on_error(change.table), keys_matched(self.database, change.table):
+        with (
+            self.undone_on_error(change.table),
+            keys_matched(self.database, change.table),
+            self.migrating.keeping_keys(),
+        ):
             self.database.execute_sql(f"DROP INDEX main.{quoted(change.name)}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from peewee import IntegrityError, OperationalError
@@ -73,9 +73,9 @@ class Operating(Altering):
             said = str(error).replace(f"{table}{SUFFIX}", table)
             raise unfit() or UnfitRows(table, (), 0, (), f"its rows do not fit: {said}") from error
 
-    def alter(self, table: TableNow, sql: str) -> None:
-        """Say ALTER TABLE."""
-        with names_followed(self.database):
+    def alter(self, table: TableNow, sql: str, *, keys: bool = True) -> None:
+        """Say ALTER TABLE, which leaves the foreign keys of every row as they were unless `keys` is False."""
+        with self.migrating.keeping_keys() if keys else nullcontext(), names_followed(self.database):
             self.database.execute_sql(f"ALTER TABLE main.{quoted(table.name)} {sql}")
 
     def rebuild(self, table: TableNow, sql: str, *columns: str, **change: Any) -> None:
