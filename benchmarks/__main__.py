@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import flat, linking, reading, start
+from . import flat, linking, reading, stalls, start
 from .databases import Place, places
 from .orms import PlainPeewee, SqlAlchemyCore, SqlAlchemyOrm
 from .ours import SignalsPeewee
@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(flat.report(place, options), flush=True)
             if "start" in options.work:
                 print(start.report(place, options), flush=True)
+            if "stalls" in options.work:
+                print(stalls.report(place, options), flush=True)
 
 
 def measured(place: Place, rows: Sequence[Row], single: int, repeat: int) -> Times:
@@ -130,8 +132,13 @@ def table(place: Place, times: Times, options: argparse.Namespace) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--work", default="recording", help="recording, linking, reading, flat, start; or several")
-    parser.add_argument("--many", type=int, default=1_000_000, help="how many signals are stored at most, for flat")
+    parser.add_argument(
+        "--work", default="recording", help="recording, linking, reading, flat, start, stalls; or several"
+    )
+    parser.add_argument(
+        "--many", type=int, default=1_000_000, help="signals stored at most, for flat; rows, for stalls"
+    )
+    parser.add_argument("--only", default="", help="only operations with this in their name, for stalls")
     parser.add_argument("--stored", type=int, default=200_000, help="how many signals are stored, for reading")
     parser.add_argument("--rows", type=int, default=50_000, help="how many for new rows and the re-sent file")
     parser.add_argument("--single", type=int, default=2_000, help="how many of them one at a time")

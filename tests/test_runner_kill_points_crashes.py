@@ -123,7 +123,7 @@ LIVE = '''
             migrator.backfill("books", "isbn", lambda row: f"isbn of {row['title']}", batch_size=1),
             migrator.backfill("books", "pages", SQL("id * 7"), batch_size=1),
             migrator.add_not_null("books", "pages"),
-            migrator.add_index("books", ("slug", "title")),
+            migrator.add_index("books", ("slug", "title"), concurrently=True),
             migrator.add_unique("books", "isbn"),
             migrator.add_constraint("books", "paged", Check("pages > 0")),
         )
@@ -132,8 +132,8 @@ LIVE = '''
     def down(migrator, db):
         migrator.migrate(
             migrator.drop_constraint("books", "paged"),
-            migrator.drop_constraint("books", "books_isbn"),
-            migrator.drop_index("books", "books_slug_title"),
+            migrator.drop_constraint("books", "uniq_isbn"),
+            migrator.drop_index("books", "books_slug_title", concurrently=True),
             migrator.drop_not_null("books", "pages"),
             migrator.drop_column("books", "slug"),
         )

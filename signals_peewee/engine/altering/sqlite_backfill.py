@@ -17,6 +17,8 @@ from .sqlite_table import TableNow, key_of, rows
 from .sqlite_text import text_of
 
 Key = tuple[Any, ...]
+_LONGEST_PAUSE = 0.1
+"""Seconds: the longest for which SQLite's own busy handler sleeps."""
 
 
 class Filling:
@@ -44,7 +46,7 @@ class Filling:
         self._places = f"({', '.join('?' * len(self._key))})"
 
     def run(self, transaction: Callable[[], AbstractContextManager[Any]], tell: Callable[[int, int], None]) -> None:
-        """Fill every row.
+        """Fill every row; outside a transaction, with pauses in which others can write.
 
         Args:
             transaction: what a batch runs inside.
@@ -56,6 +58,7 @@ class Filling:
         total, done = self._count(), 0
         last: Key | None = None
         while True:
+            started = time.perf_counter()
             with transaction():
                 batch = self._next(last)
                 if not batch:
@@ -63,6 +66,9 @@ class Filling:
                 done += self._fill(batch)
                 last = batch[-1]
             tell(done, max(total, done))
+            if not self._database.in_transaction():
+                # Who waits for SQLite's lock looks for it now and then, after at most as long as it has waited already.
+                time.sleep(min(time.perf_counter() - started, _LONGEST_PAUSE))
 
     def _count(self) -> int:
         ((count,),) = rows(self._database, f"SELECT count(*) FROM {self._source} WHERE {self._pending}")
