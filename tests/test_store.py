@@ -374,12 +374,15 @@ def test_a_lost_connection_of_a_store_of_its_own_is_opened_again(postgres_url: s
         assert workspace.record("words", source="other").outcome == "created"
 
 
-def test_a_pool_of_its_own_is_emptied_on_closing(postgres_url: str) -> None:
+@pytest.mark.parametrize("returned", [False, True])
+def test_a_pool_of_its_own_is_emptied_on_closing(postgres_url: str, returned: bool) -> None:
     pooled = postgres_url.replace("postgresql://", "postgresql+pool://")
     with open_store(postgres_url) as watching:
         for _ in range(3):
             with open_store(f"{pooled}&max_connections=3") as store:
                 store.workspace_named("acme", create=True)
+                if returned:
+                    store.database.close()
         mine = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         until = time.monotonic() + 10
         while (count := watching.database.execute_sql(mine).fetchone()[0]) and time.monotonic() < until:

@@ -73,9 +73,9 @@ class SignalStore:
         self.close()
 
     def close(self) -> None:
-        """Close what `open_store` opened, in this thread; a host's database is left as it is."""
-        if self.engine.owned and not self.database.is_closed():
-            self.database.close()
+        """Close what `open_store` opened, in this thread and idle in a pool; a host's database is left as it is."""
+        if self.engine.owned:
+            self.database.close()  # nothing, where this thread has none open; a pool may have some all the same
             if (pool := getattr(self.database, "close_idle", None)) is not None:
                 pool()
 
