@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(flat.report(place, options), flush=True)
             if "start" in options.work:
                 print(start.report(place, options), flush=True)
-            if "stalls" in options.work:
+            if "stalls" in options.work and place in found[:2]:  # one driver of Postgres is enough: the server stalls
                 print(stalls.report(place, options), flush=True)
 
 

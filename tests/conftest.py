@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,19 +129,54 @@ def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a fresh Postgres database; skipped where SIGNALS_TEST_ENGINES leaves Postgres out."""
     if "postgres" not in ENGINES:
         pytest.skip("SIGNALS_TEST_ENGINES leaves Postgres out")
+    template = request.getfixturevalue("built_on_postgres") if _has_store(request) else "template0"
+    with _postgres_database(request, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def built_on_postgres(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What a database with the library's tables is a copy of: building them takes as long as many a test."""
+    with _postgres_database(request, "template0") as url:
+        _build(url)
+        yield urlsplit(url).path[1:]
+
+
+@contextmanager
+def _postgres_database(request: pytest.FixtureRequest, template: str) -> Iterator[str]:
     administration: Database = request.getfixturevalue("administration")
     name = f"signals_{uuid4().hex[:12]}"
-    administration.execute_sql(f"CREATE DATABASE {name} TEMPLATE template0")
+    administration.execute_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield urlunsplit(urlsplit(request.getfixturevalue("postgres_server"))._replace(path=f"/{name}"))
     finally:
         administration.execute_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def _build(url: str) -> None:
+    with _database(url) as database:
+        SignalStore(database).migrate()
+
+
+def _has_store(request: pytest.FixtureRequest) -> bool:
+    """Tell whether the test has this module's `store`, and so wants the library's tables anyway."""
+    return "store" in request.fixturenames and not hasattr(request.module, "store")
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def sqlite_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a fresh SQLite file; never skipped."""
+    if _has_store(request):
+        shutil.copy(request.getfixturevalue("built_on_sqlite"), tmp_path / "signals.db")
     return f"sqlite:///{tmp_path / 'signals.db'}"
+
+
+@pytest.fixture(scope="session")
+def built_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the library's tables."""
+    path = tmp_path_factory.mktemp("built") / "signals.db"
+    _build(f"sqlite:///{path}")
+    return path
 
 
 @pytest.fixture(params=ENGINES)

@@ -58,13 +58,12 @@ class Filling:
         total, done = self._count(), 0
         last: Key | None = None
         while True:
+            if not (batch := self._next(last)):
+                return
             started = time.perf_counter()
             with transaction():
-                batch = self._next(last)
-                if not batch:
-                    return
                 done += self._fill(batch)
-                last = batch[-1]
+            last = batch[-1]
             tell(done, max(total, done))
             if not self._database.in_transaction():
                 # Who waits for SQLite's lock looks for it now and then, after at most as long as it has waited already.
