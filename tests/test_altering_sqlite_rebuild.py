@@ -20,8 +20,8 @@ from signals_peewee.engine.altering import (
     DropConstraint,
     DropNotNull,
 )
-from signals_peewee.engine.altering.sqlite_compare import compare_rows, compare_tables, objects, same_objects
-from signals_peewee.engine.altering.sqlite_table import table_now
+from signals_peewee.engine.altering.sqlite.compare import compare_rows, compare_tables, objects, same_objects
+from signals_peewee.engine.altering.sqlite.table import table_now
 from signals_peewee.errors import TableDiffers
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from peewee import OperationalError, SqliteDatabase
 from rebuild_tables import Made, tables
 
-from signals_peewee.engine.altering.sqlite_edits import with_column, without_column, without_constraint
+from signals_peewee.engine.altering.sqlite.edits import with_column, without_column, without_constraint
 from signals_peewee.engine.sql_sqlite.reading import definition
 from signals_peewee.engine.sql_sqlite.tokens import tokens
 

@@ -9,17 +9,17 @@ from typing import Any
 
 from peewee import Node
 
-from . import changes as c
-from . import losses
-from .findings import Finding
-from .losses import Said
-from .postgres_adding import is_volatile, new_column
-from .postgres_columns import new_type
-from .postgres_constraints import Constraints
-from .postgres_dependents import going_with_column, going_with_table
-from .postgres_table import find_table, rows
-from .postgres_text import text_of
-from .postgres_types import is_kept
+from .. import changes as c
+from .. import losses
+from ..findings import Finding
+from ..losses import Said
+from .adding import is_volatile, new_column
+from .columns import new_type
+from .constraints import Constraints
+from .dependents import going_with_column, going_with_table
+from .table import find_table, rows
+from .text import text_of
+from .types import is_kept
 
 _ONLINE = "with atomic = False in the step"
 _UNIQUE = re.compile(r"(?:UNIQUE|PRIMARY\s+KEY|EXCLUDE)\b", re.IGNORECASE)

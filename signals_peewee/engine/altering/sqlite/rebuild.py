@@ -13,10 +13,10 @@ from typing import Any
 
 from peewee import Database
 
-from ..sql_sqlite.reading import definition
-from ..sql_sqlite.tokens import folded, quoted
-from .sqlite_compare import Objects, compare_rows, compare_tables, objects, same_objects
-from .sqlite_table import TableNow, key_of, names_followed, rowid_of, rows, table_now
+from ...sql_sqlite.reading import definition
+from ...sql_sqlite.tokens import folded, quoted
+from .compare import Objects, compare_rows, compare_tables, objects, same_objects
+from .table import TableNow, key_of, names_followed, rowid_of, rows, table_now
 
 SUFFIX = "__rebuilt__"
 _STATISTICS = ("sqlite_stat1", "sqlite_stat4")

@@ -8,9 +8,9 @@ from typing import Any
 
 from peewee import Database, ForeignKeyField, Node
 
-from .fields import is_called, named_field
-from .postgres_table import TableNow, find_table, quoted, rows, table_now
-from .postgres_text import literal_of, plain_type, text_of
+from ..fields import is_called, named_field
+from .table import TableNow, find_table, quoted, rows, table_now
+from .text import literal_of, plain_type, text_of
 
 _DEFAULT = re.compile(r"(?:CONSTRAINT\s+\S+\s+)?(?:DEFAULT|GENERATED)\b", re.IGNORECASE)
 _CALLS = re.compile(r'([\w$]+|"(?:[^"]|"")+")\s*\(')

@@ -7,8 +7,8 @@ from typing import Any
 
 from peewee import Database, Node
 
-from ..sql_sqlite.tokens import Token, meant, tokens
-from .sqlite_table import rows
+from ...sql_sqlite.tokens import Token, meant, tokens
+from .table import rows
 
 _CONSTANTS = ("NULL", "TRUE", "FALSE")
 _MOMENTS = ("CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from peewee import Database
 
-from ...errors import UnfitRows
-from ..sql_sqlite.definition import Constraint, Definition
-from ..sql_sqlite.reading import definition
-from ..sql_sqlite.tokens import quoted, same
-from . import changes as c
-from .sqlite_compare import objects
-from .sqlite_edits import named, with_table_constraint, without_constraint
-from .sqlite_indexes import index_sql, keys_matched
-from .sqlite_operating import ALTERS_COLUMNS, Operating
-from .sqlite_table import TableNow
-from .sqlite_text import text_of
-from .sqlite_unfit import doubles, orphans, rows_against
+from ....errors import UnfitRows
+from ...sql_sqlite.definition import Constraint, Definition
+from ...sql_sqlite.reading import definition
+from ...sql_sqlite.tokens import quoted, same
+from .. import changes as c
+from .compare import objects
+from .edits import named, with_table_constraint, without_constraint
+from .indexes import index_sql, keys_matched
+from .operating import ALTERS_COLUMNS, Operating
+from .table import TableNow
+from .text import text_of
+from .unfit import doubles, orphans, rows_against
 
 
 class Constraints(Operating):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from peewee import Database, OperationalError
 
-from ..sql_sqlite.definition import Constraint
-from ..sql_sqlite.reading import definition
-from ..sql_sqlite.tokens import Token, folded, names, quoted, same, tokens
-from .sqlite_compare import Objects, objects
-from .sqlite_table import TableNow, names_followed
+from ...sql_sqlite.definition import Constraint
+from ...sql_sqlite.reading import definition
+from ...sql_sqlite.tokens import Token, folded, names, quoted, same, tokens
+from .compare import Objects, objects
+from .table import TableNow, names_followed
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..sql_sqlite.definition import Constraint, ConstraintKind, Definition
-from ..sql_sqlite.reading import definition
-from ..sql_sqlite.tokens import Token, same, tokens
+from ...sql_sqlite.definition import Constraint, ConstraintKind, Definition
+from ...sql_sqlite.reading import definition
+from ...sql_sqlite.tokens import Token, same, tokens
 
 
 def with_column(read: Definition, column: str) -> str:

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Callable
 from itertools import count
 
-from ...errors import UnfitRows
-from .postgres_operating import Operating
-from .postgres_table import TableNow, quoted, rows
+from ....errors import UnfitRows
+from .operating import Operating
+from .table import TableNow, quoted, rows
 
 _CONSTRAINT = "SELECT convalidated FROM pg_constraint WHERE conrelid = %s AND conname = %s"
 _HELPER = """

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from peewee import Database, OperationalError
 
-from ...errors import UnfitRows
-from ..sql_sqlite.tokens import quoted
-from .sqlite_table import TableNow, key_of, rows
+from ....errors import UnfitRows
+from ...sql_sqlite.tokens import quoted
+from .table import TableNow, key_of, rows
 
 _SHOWN = 5
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from ..statements import ending_in
-from . import changes as c
-from .findings import Finding
-from .postgres_columns import Columns
-from .postgres_constraints import Constraints
-from .postgres_findings import findings_of
-from .postgres_table import TableNow, find_table, quoted
-from .postgres_text import doubled
+from ...statements import ending_in
+from .. import changes as c
+from ..findings import Finding
+from .columns import Columns
+from .constraints import Constraints
+from .findings import findings_of
+from .table import TableNow, find_table, quoted
+from .text import doubled
 
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
 _OWNED = "SELECT count(*) FROM pg_class WHERE relkind = 'S' AND oid = to_regclass(%s)"

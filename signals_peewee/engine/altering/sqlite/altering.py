@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from ..sql_sqlite.tokens import folded, quoted
-from . import changes as c
-from .findings import Finding
-from .sqlite_columns import Columns
-from .sqlite_constraints import Constraints
-from .sqlite_findings import findings_of
-from .sqlite_table import rows
+from ...sql_sqlite.tokens import folded, quoted
+from .. import changes as c
+from ..findings import Finding
+from .columns import Columns
+from .constraints import Constraints
+from .findings import findings_of
+from .table import rows
 
 
 class AlteringSqlite(Columns, Constraints):

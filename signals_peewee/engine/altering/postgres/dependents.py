@@ -6,7 +6,7 @@ from typing import Any
 
 from peewee import Database
 
-from .postgres_table import TableNow, rows
+from .table import TableNow, rows
 
 _NAMED = """
 CASE WHEN v.oid IS NULL THEN pg_describe_object(d.classid, d.objid, d.objsubid)

@@ -9,11 +9,11 @@ from typing import Any
 
 from peewee import IntegrityError, OperationalError
 
-from ...errors import UnfitRows
-from ..sql_sqlite.tokens import quoted
-from .base import Altering
-from .sqlite_rebuild import SUFFIX, Rebuilding, rebuild
-from .sqlite_table import TableNow, names_followed, rows, table_now
+from ....errors import UnfitRows
+from ...sql_sqlite.tokens import quoted
+from ..base import Altering
+from .rebuild import SUFFIX, Rebuilding, rebuild
+from .table import TableNow, names_followed, rows, table_now
 
 DROPS_COLUMNS = (3, 35)
 ALTERS_COLUMNS = (3, 53)

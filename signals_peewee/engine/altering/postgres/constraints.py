@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from ...errors import UnfitRows
-from . import changes as c
-from .postgres_indexes import Indexes
-from .postgres_table import TableNow, listed, quoted, rows
-from .postgres_text import text_of
-from .postgres_unfit import doubles, orphans, rows_against
-from .postgres_validating import Validating
+from ....errors import UnfitRows
+from .. import changes as c
+from .indexes import Indexes
+from .table import TableNow, listed, quoted, rows
+from .text import text_of
+from .unfit import doubles, orphans, rows_against
+from .validating import Validating
 
 _KEYS = "SELECT conname::text FROM pg_constraint WHERE conrelid = %s AND contype = 'f' AND conkey = ARRAY[%s]::int2[]"
 _NAMES = "SELECT conname::text FROM pg_constraint WHERE conrelid = %s ORDER BY 1"

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ..sql_sqlite.tokens import quoted
-from . import changes as c
-from . import losses
-from .findings import Finding
-from .losses import Said
-from .sqlite_adding import new_column
-from .sqlite_constraints import constraint_sql
-from .sqlite_edits import named
-from .sqlite_operating import ALTERS_COLUMNS, Operating
-from .sqlite_table import rows
+from ...sql_sqlite.tokens import quoted
+from .. import changes as c
+from .. import losses
+from ..findings import Finding
+from ..losses import Said
+from .adding import new_column
+from .constraints import constraint_sql
+from .edits import named
+from .operating import ALTERS_COLUMNS, Operating
+from .table import rows
 
 _NEWER = "SQLite 3.53 would only read them"
 _QUIET = "do it when nobody has to write"

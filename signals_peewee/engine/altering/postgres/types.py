@@ -6,8 +6,8 @@ import re
 
 from peewee import Database
 
-from .postgres_table import ColumnNow, rows
-from .postgres_text import plain_type
+from .table import ColumnNow, rows
+from .text import plain_type
 
 # What Postgres itself asks: https://www.postgresql.org/docs/current/sql-altertable.html
 _CASTS = """

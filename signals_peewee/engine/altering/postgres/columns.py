@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from ...errors import UnfitRows
-from . import changes as c
-from .fields import new_default, value_maker
-from .postgres_adding import NewColumn, new_column
-from .postgres_backfill import Filling
-from .postgres_dependents import dependents_of_column
-from .postgres_operating import Operating
-from .postgres_table import TableNow, quoted, rows
-from .postgres_text import default_of, literal_of, not_counting, text_of
-from .postgres_unfit import null_rows, orphans
-from .postgres_validating import Validating
+from ....errors import UnfitRows
+from .. import changes as c
+from ..fields import new_default, value_maker
+from .adding import NewColumn, new_column
+from .backfill import Filling
+from .dependents import dependents_of_column
+from .operating import Operating
+from .table import TableNow, quoted, rows
+from .text import default_of, literal_of, not_counting, text_of
+from .unfit import null_rows, orphans
+from .validating import Validating
 
 _KEY = """
 SELECT conname::text FROM pg_constraint

@@ -9,12 +9,12 @@ from typing import Any
 
 from peewee import Database, Node, QueryEvent
 
-from ..bulk import as_peewee_raises
-from ..sql_sqlite.tokens import quoted
-from .changes import Backfill
-from .fields import is_called
-from .sqlite_table import TableNow, key_of, rows
-from .sqlite_text import text_of
+from ...bulk import as_peewee_raises
+from ...sql_sqlite.tokens import quoted
+from ..changes import Backfill
+from ..fields import is_called
+from .table import TableNow, key_of, rows
+from .text import text_of
 
 Key = tuple[Any, ...]
 _LONGEST_PAUSE = 0.1

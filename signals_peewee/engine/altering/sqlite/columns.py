@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from ...errors import UnfitRows
-from ..sql_sqlite.definition import Constraint
-from ..sql_sqlite.reading import definition
-from ..sql_sqlite.tokens import quoted
-from . import changes as c
-from .fields import new_default, value_maker
-from .sqlite_adding import NewColumn, index_name, new_column
-from .sqlite_backfill import Filling
-from .sqlite_compare import objects
-from .sqlite_dropping import Dependents, dependents, in_primary_key, rename_column
-from .sqlite_edits import (
+from ....errors import UnfitRows
+from ...sql_sqlite.definition import Constraint
+from ...sql_sqlite.reading import definition
+from ...sql_sqlite.tokens import quoted
+from .. import changes as c
+from ..fields import new_default, value_maker
+from .adding import NewColumn, index_name, new_column
+from .backfill import Filling
+from .compare import objects
+from .dropping import Dependents, dependents, in_primary_key, rename_column
+from .edits import (
     with_column,
     with_default,
     with_not_null,
@@ -24,10 +24,10 @@ from .sqlite_edits import (
     without_constraint,
     without_kinds,
 )
-from .sqlite_operating import ALTERS_COLUMNS, DROPS_COLUMNS, Operating
-from .sqlite_table import TableNow, names_followed, rows
-from .sqlite_text import default_of, text_of
-from .sqlite_unfit import null_rows, rows_of_type
+from .operating import ALTERS_COLUMNS, DROPS_COLUMNS, Operating
+from .table import TableNow, names_followed, rows
+from .text import default_of, text_of
+from .unfit import null_rows, rows_of_type
 
 
 class Columns(Operating):

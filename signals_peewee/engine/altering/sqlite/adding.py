@@ -7,11 +7,11 @@ from typing import Any
 
 from peewee import Database, ForeignKeyField, Node
 
-from ..sql_sqlite.definition import ColumnItem, Constraint
-from ..sql_sqlite.reading import definition
-from ..sql_sqlite.tokens import quoted
-from .fields import is_called, named_field
-from .sqlite_text import default_of, is_constant, literal_of, text_of
+from ...sql_sqlite.definition import ColumnItem, Constraint
+from ...sql_sqlite.reading import definition
+from ...sql_sqlite.tokens import quoted
+from ..fields import is_called, named_field
+from .text import default_of, is_constant, literal_of, text_of
 
 
 @dataclass(frozen=True)

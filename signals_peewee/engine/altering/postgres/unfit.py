@@ -7,8 +7,8 @@ from typing import Any
 
 from peewee import Database
 
-from ...errors import UnfitRows
-from .postgres_table import TableNow, listed, quoted, rows
+from ....errors import UnfitRows
+from .table import TableNow, listed, quoted, rows
 
 _SHOWN = 5
 

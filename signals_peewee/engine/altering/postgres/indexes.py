@@ -6,11 +6,11 @@ from functools import partial
 
 from peewee import DatabaseError, Entity, Index, Table
 
-from . import changes as c
-from .postgres_operating import Operating
-from .postgres_table import TableNow, quoted, rows
-from .postgres_text import text_of
-from .postgres_unfit import doubles
+from .. import changes as c
+from .operating import Operating
+from .table import TableNow, quoted, rows
+from .text import text_of
+from .unfit import doubles
 
 _BUILT = """
 SELECT i.indisvalid AND i.indisready FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid

@@ -10,9 +10,9 @@ from typing import Any
 
 from peewee import Database
 
-from ..sql_sqlite.definition import Definition
-from ..sql_sqlite.reading import definition
-from ..sql_sqlite.tokens import folded, quoted, same, tokens
+from ...sql_sqlite.definition import Definition
+from ...sql_sqlite.reading import definition
+from ...sql_sqlite.tokens import folded, quoted, same, tokens
 
 _COLUMNS = "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?, 'main') ORDER BY cid"
 _KEYS = """

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from peewee import Database, Entity, Index, Table
 
-from ..sql_sqlite.tokens import folded
-from .changes import AddIndex
-from .sqlite_table import TableNow, rows
+from ...sql_sqlite.tokens import folded
+from ..changes import AddIndex
+from .table import TableNow, rows
 
 _REFERRING = """
 SELECT m.name, f.id, f."to" FROM main.sqlite_master m JOIN pragma_foreign_key_list(m.name, 'main') f

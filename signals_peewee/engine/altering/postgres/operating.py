@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from peewee import DatabaseError
 
-from ...errors import LockTimeout, UnfitRows
-from ..migrating_postgres import people
-from ..postgres import sqlstate
-from ..waiting import obtained
-from .base import Altering
-from .postgres_table import TableNow, rows, table_now
+from ....errors import LockTimeout, UnfitRows
+from ...migrating_postgres import people
+from ...postgres import sqlstate
+from ...waiting import obtained
+from ..base import Altering
+from .table import TableNow, rows, table_now
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from peewee import Database
 
-from ...errors import TableDiffers
-from ..sql_sqlite.tokens import quoted
-from .sqlite_table import ColumnNow, TableNow, rowid_of, rows
+from ....errors import TableDiffers
+from ...sql_sqlite.tokens import quoted
+from .table import ColumnNow, TableNow, rowid_of, rows
 
 _ONE_FORM = ("INT", "CHAR", "CLOB", "TEXT", "REAL", "FLOA", "DOUB")
 

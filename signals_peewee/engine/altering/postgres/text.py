@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import Database, Node
 
-from .postgres_table import rows
+from .table import rows
 
 _PERCENT = re.compile(r"%(?:%|s|)")
 _LENGTH = re.compile(r"\s*\([^)]*\)")

@@ -1,0 +1,160 @@
+"""Does every row of a Postgres table get its value, of whatever type, whoever changes rows while it is filled?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import datetime, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from peewee import SQL, Database, Value
+from playhouse.migrate import SchemaMigrator
+from runner_kit import closing, opened, statements
+
+from signals_peewee.engine.altering import Backfill, Conduct, altering_for
+from signals_peewee.engine.migrating import migrating_for
+from signals_peewee.errors import UnfitRows
+
+ROWS = 25
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield from closing()
+
+
+@pytest.fixture
+def books(postgres_url: str) -> Database:
+    database = opened(postgres_url)
+    database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT, code TEXT)")
+    database.execute_sql(f"INSERT INTO books SELECT n, 't' || n FROM generate_series(1, {ROWS}) n")
+    return database
+
+
+def fill(database: Database, change: Backfill, *, atomic: bool = False) -> list[tuple[int, int | None]]:
+    """Fill, and return how far it said that it had come."""
+    told: list[tuple[int, int | None]] = []
+    conduct = Conduct(atomic=atomic, tell=lambda done, total: told.append((done, total)))
+    with database.atomic() if atomic else nullcontext():
+        altering_for(migrating_for(database), SchemaMigrator.from_database(database), conduct).apply(change)
+    return told
+
+
+def rows(database: Database, sql: str) -> list[Any]:
+    return database.execute_sql(sql).fetchall()
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+@pytest.mark.parametrize("value", ["x", SQL("title"), lambda row: row["title"]], ids=["plain", "SQL", "function"])
+def test_every_row_is_filled_and_told_of_once(books: Database, value: Any, atomic: bool) -> None:
+    books.execute_sql("UPDATE books SET code = 'there' WHERE id = 3")
+    told = fill(books, Backfill("books", "code", value, batch_size=10), atomic=atomic)
+    assert told == [(10, 24), (20, 24), (24, 24)]
+    filled = "'x'" if isinstance(value, str) else "title"
+    assert rows(books, f"SELECT id FROM books WHERE code IS DISTINCT FROM {filled}") == [(3,)]
+
+
+@pytest.mark.parametrize("where", [None, SQL("code IS NULL OR code <> title")])
+def test_a_row_that_changes_while_its_value_is_made_gets_the_value_of_what_it_became(
+    books: Database, postgres_url: str, where: Any
+) -> None:
+    other, called = opened(postgres_url), []
+
+    def title(row: dict[str, Any]) -> Any:
+        called.append(row["id"])
+        if row["id"] == 7 and called.count(7) == 1:
+            other.execute_sql("UPDATE books SET title = 'changed' WHERE id IN (7, 12)")
+            other.execute_sql("DELETE FROM books WHERE id = 8")
+        return row["title"]
+
+    told = fill(books, Backfill("books", "code", title, where, batch_size=10))
+    assert rows(books, "SELECT id, title, code FROM books WHERE code IS DISTINCT FROM title") == []
+    assert rows(books, "SELECT code FROM books WHERE id IN (7, 12)") == [("changed",), ("changed",)]
+    assert {key: called.count(key) for key in called if called.count(key) > 1} == {7: 2}  # 12 is of a later batch
+    assert [done for done, _ in told] == [9, 19, 24]
+
+
+def test_a_row_that_is_filled_by_somebody_else_meanwhile_keeps_that(books: Database, postgres_url: str) -> None:
+    other = opened(postgres_url)
+
+    def mine(row: dict[str, Any]) -> str:
+        if row["id"] == 1:
+            other.execute_sql("UPDATE books SET code = 'theirs' WHERE id = 2")
+        return "mine"
+
+    fill(books, Backfill("books", "code", mine))
+    assert rows(books, "SELECT id FROM books WHERE code <> 'mine'") == [(2,)]
+
+
+def test_rows_are_not_locked_while_values_are_made(books: Database, postgres_url: str) -> None:
+    other = opened(postgres_url)
+    other.execute_sql("SET lock_timeout = '1s'")
+    touched: set[int] = set()
+
+    def value(row: dict[str, Any]) -> str:
+        if row["id"] not in touched:
+            touched.add(row["id"])
+            other.execute_sql("UPDATE books SET title = title || '!' WHERE id = %s", (row["id"],))
+        return "x"
+
+    fill(books, Backfill("books", "code", value, batch_size=10))
+    assert rows(books, "SELECT count(*) FROM books WHERE code = 'x'") == [(ROWS,)]
+
+
+@pytest.mark.parametrize(
+    ("type_", "values"),
+    [
+        ("integer", [1, 2]),
+        ("bigint", [2**40, -1]),
+        ("numeric(10, 2)", [Decimal("1.50"), 2]),
+        ("double precision", [1, 2.5]),
+        ("boolean", [True, False]),
+        ("varchar(20)", ["{a,b}", "qu\"o'te, \\ and NULL"]),
+        ("text", ["NULL", ""]),
+        ("bytea", [b"\x00\xff", b""]),
+        ("timestamptz", [datetime(2026, 7, 1, tzinfo=timezone.utc), datetime(1999, 1, 1, tzinfo=timezone.utc)]),
+        ("text[]", [["a", "b"], []]),
+        ("jsonb", ['{"a": [1, 2]}', "null"]),
+    ],
+)
+def test_values_of_every_type_arrive_as_they_were_given(books: Database, type_: str, values: list[Any]) -> None:
+    books.execute_sql(f"ALTER TABLE books ADD given {type_}")
+    fill(books, Backfill("books", "given", lambda row: values[row["id"] % 2], batch_size=10))
+    for odd, value in enumerate(values):
+        cast = "CAST(%s AS " + type_ + ")"
+        wrong = books.execute_sql(
+            f"SELECT count(*) FROM books WHERE id %% 2 = {odd} AND given IS DISTINCT FROM {cast}", (value,)
+        )
+        assert wrong.fetchone() == (0,)
+
+
+def test_arrays_are_sent_where_values_are_of_one_type(books: Database) -> None:
+    with statements(books) as said:
+        fill(books, Backfill("books", "code", lambda row: "x"))
+    assert [sql for sql in said if "unnest" in sql and sql.startswith("UPDATE")]
+
+
+@pytest.mark.parametrize("value", ["x", lambda row: f"{row['a']}{row['b']}"], ids=["plain", "function"])
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_a_key_of_several_columns_with_odd_names(postgres_url: str, partitioned: bool, value: Any) -> None:
+    database = opened(postgres_url)
+    database.execute_sql(
+        'CREATE TABLE "odd t" (a TEXT, b INTEGER, "n" TEXT, PRIMARY KEY (a, b))'
+        + (" PARTITION BY HASH (a)" if partitioned else "")
+    )
+    for rest in range(2) if partitioned else ():
+        database.execute_sql(
+            f'CREATE TABLE "part {rest}" PARTITION OF "odd t" FOR VALUES WITH (MODULUS 2, REMAINDER {rest})'
+        )
+    database.execute_sql("""INSERT INTO "odd t" SELECT 'a' || n / 3, n FROM generate_series(1, 25) n""")
+    fill(database, Backfill("odd t", "n", value, batch_size=4))
+    expected = "'x'" if isinstance(value, str) else "a || b"
+    assert rows(database, f'SELECT count(*) FROM "odd t" WHERE n = {expected}') == [(25,)]
+
+
+@pytest.mark.parametrize("value", [None, Value(None), lambda row: None if row["id"] == 13 else "x"])
+def test_a_value_that_is_null_is_refused_by_the_row(books: Database, value: Any) -> None:
+    with pytest.raises(UnfitRows, match=r"where \(id\) is \((1|13),\)"):
+        fill(books, Backfill("books", "code", value, batch_size=10))
