@@ -170,3 +170,26 @@ def test_a_column_that_was_renamed_is_filled_under_its_new_name(database: Sqlite
     database.execute_sql("INSERT INTO t VALUES (NULL)")
     change(database, RenameColumn("t", "a", "b-2"), Backfill("t", "b-2", len))
     assert rows(database, 'SELECT "b-2" FROM t') == [(1,)]
+
+
+def test_nobody_waits_while_values_are_made_and_a_row_that_changes_gets_the_value_of_what_it_became(
+    database: SqliteDatabase,
+) -> None:
+    database.execute_sql("CREATE TABLE t (a INTEGER PRIMARY KEY, said TEXT, filled TEXT)")
+    database.execute_sql("INSERT INTO t (a, said) VALUES (1, 'one'), (2, 'two'), (3, 'three'), (4, 'four')")
+    other = SqliteDatabase(database.database, timeout=0)
+    called: list[str] = []
+
+    def said(row: dict[str, Any]) -> str:
+        called.append(row["said"])
+        if called == ["one"]:
+            other.execute_sql("UPDATE t SET said = 'deux' WHERE a = 2")
+            other.execute_sql("DELETE FROM t WHERE a = 3")
+            other.execute_sql("INSERT INTO t VALUES (0, 'zero', NULL), (9, 'nine', 'theirs')")
+        return str(row["said"])
+
+    change(database, Backfill("t", "filled", said), atomic=False)
+    other.close()
+    filled = [(0, "zero"), (1, "one"), (2, "deux"), (4, "four"), (9, "theirs")]
+    assert rows(database, "SELECT a, filled FROM t ORDER BY a") == filled
+    assert called == ["one", "two", "three", "four", "deux", "zero"]

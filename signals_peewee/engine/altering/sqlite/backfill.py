@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -59,13 +59,18 @@ class Filling:
         last: Key | None = None
         while True:
             if not (batch := self._next(last)):
-                return
+                if last is None or not self._by_default:
+                    return
+                last = None  # once more, for rows that were written behind us
+                continue
+            inside = self._database.in_transaction()
+            made = {} if inside or not is_called(self._value) else self._made(batch)
             started = time.perf_counter()
             with transaction():
-                done += self._fill(batch)
+                done += self._fill(batch, made)
             last = batch[-1]
             tell(done, max(total, done))
-            if not self._database.in_transaction():
+            if not inside:
                 # Who waits for SQLite's lock looks for it now and then, after at most as long as it has waited already.
                 time.sleep(min(time.perf_counter() - started, _LONGEST_PAUSE))
 
@@ -86,35 +91,43 @@ class Filling:
             *(last or ()),
         )
 
-    def _fill(self, batch: list[Key]) -> int:
-        between = f"{self._row} >= {self._places} AND {self._row} <= {self._places} AND {self._pending}"
-        changed = (self._each if is_called(self._value) else self._together)(between, batch)
+    def _fill(self, batch: list[Key], made: Mapping[Key, Any]) -> int:
+        changed = self._each(batch, made) if is_called(self._value) else self._together(batch)
         if self._by_default:
-            self._refuse_what_is_null_still(between, batch)
+            self._refuse_what_is_null_still(batch)
         return changed
+
+    @property
+    def _between(self) -> str:
+        return f"{self._row} >= {self._places} AND {self._row} <= {self._places} AND {self._pending}"
+
+    def _read(self, batch: list[Key]) -> list[Key]:
+        names = ", ".join((*self._key, *(quoted(column.name) for column in self._table.columns)))
+        return rows(self._database, f"SELECT {names} FROM {self._source} WHERE {self._between}", *batch[0], *batch[-1])
+
+    def _made(self, batch: list[Key]) -> dict[Key, Any]:
+        """Return the values for rows as they are now: whatever the function takes its time for, nobody waits for it."""
+        return {row: self._called(row) for row in self._read(batch)}
+
+    def _called(self, row: Key) -> Any:
+        names = (column.name for column in self._table.columns)
+        return self._value(dict(zip(names, row[len(self._key) :], strict=True)))
 
     # OR ABORT, both times: a constraint may say ON CONFLICT REPLACE, which would delete the rows that have the value.
 
-    def _together(self, between: str, batch: list[Key]) -> int:
+    def _together(self, batch: list[Key]) -> int:
         value, parameters = ("?", [self._value])
         if isinstance(self._value, Node):
             value, parameters = text_of(self._database, self._value), []
         cursor = self._database.execute_sql(
-            f"UPDATE OR ABORT {self._source} SET {quoted(self._column)} = {value} WHERE {between}",
+            f"UPDATE OR ABORT {self._source} SET {quoted(self._column)} = {value} WHERE {self._between}",
             [*parameters, *batch[0], *batch[-1]],
         )
         return int(self._database.rows_affected(cursor))
 
-    def _each(self, between: str, batch: list[Key]) -> int:
-        columns = [column.name for column in self._table.columns]
-        found = rows(
-            self._database,
-            f"SELECT {', '.join((*self._key, *map(quoted, columns)))} FROM {self._source} WHERE {between}",
-            *batch[0],
-            *batch[-1],
-        )
+    def _each(self, batch: list[Key], made: Mapping[Key, Any]) -> int:
         keys = len(self._key)
-        values = [(self._value(dict(zip(columns, row[keys:], strict=True))), *row[:keys]) for row in found]
+        values = [(made[row] if row in made else self._called(row), *row[:keys]) for row in self._read(batch)]
         statement = f"UPDATE OR ABORT {self._source} SET {quoted(self._column)} = ? WHERE {self._row} = {self._places}"
         started = time.perf_counter()
         with as_peewee_raises:
@@ -125,10 +138,10 @@ class Filling:
                 hook(event)
         return len(values)
 
-    def _refuse_what_is_null_still(self, between: str, batch: list[Key]) -> None:
+    def _refuse_what_is_null_still(self, batch: list[Key]) -> None:
         found = rows(
             self._database,
-            f"SELECT {', '.join(self._key)} FROM {self._source} WHERE {between} LIMIT 1",
+            f"SELECT {', '.join(self._key)} FROM {self._source} WHERE {self._between} LIMIT 1",
             *batch[0],
             *batch[-1],
         )
