@@ -33,6 +33,8 @@ AROUND = 0.01
 """Seconds: an operation may be over between two calls, and then one just before or after it is taken."""
 SHORT = 0.012
 """Seconds: what SQLite's busy handler makes of a lock that is held for 3 to 8 ms, and what a busy scheduler adds."""
+LONG = 0.1
+"""Seconds: waits that are longer are measured once."""
 TABLE_GONE = ("no such table", "does not exist")
 ROWS = """INSERT INTO books SELECT n, 'title ' || (n * 17 % {rows}), n % 1000, n, 'a note that is longer: ' || n,
 '978-' || n, 1 + n % 5, n % 100 + 1, n % 100 + 1 FROM {numbers} WHERE n <= {rows}"""
@@ -63,13 +65,21 @@ def report(place: Place, options: argparse.Namespace) -> str:
         idle = measured(table, lambda database: time.sleep(5))
         lines.append(f"{'nothing at all, for 5 seconds':36}{_said(idle)}")
         for work in wanted:
-            seen = [measured(table, run) for run in contenders(work, table)]
+            seen = [_least(table, run) for run in contenders(work, table)]
             native, ours = seen[:2]
             if native.failed or ours.failed:
                 raise SystemExit(f"{work.title}: the database was locked")
             ratios = (_ratio(ours.writer, native.writer, idle.writer), _ratio(ours.reader, native.reader, idle.reader))
             lines.append(f"{work.title:36}" + "".join(f"{_said(one):>20}" for one in seen).ljust(60) + "".join(ratios))
     return "\n".join(lines)
+
+
+def _least(table: LargeTable, run: Callable[[Database], Any]) -> Stalls:
+    """Run it once, or three times where nobody waits for long: a busy machine adds waits and takes none away."""
+    seen = measured(table, run)
+    if seen.failed or seen.writer > LONG:
+        return seen
+    return min(seen, *(measured(table, run) for _ in range(2)), key=lambda one: one.writer)
 
 
 def _said(seen: Stalls) -> str:
