@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     wanted = [tool for tool in TOOLS if options.only in tool.name]
     tools = [tool for tool in wanted if importlib.util.find_spec(tool.module.partition(".")[0])]
-    print(", ".join(f"{tool.distribution} {version(tool.distribution)}" for tool in tools))
+    used = dict.fromkeys(name for tool in tools for name in (tool.distribution, *tool.on))
+    print(", ".join(f"{name} {version(name)}" for name in used))
     for tool in wanted:
         if tool not in tools:
             print(f"{tool.name} is left out: it is not installed (pip install {tool.distribution})")
@@ -55,7 +56,7 @@ def report(databases: Databases, tools: Sequence[Tool], options: argparse.Namesp
     for title, (steps, pending) in TOGETHER.items():
         pairs = [trials.together(databases, tool, steps, pending, options.rounds) for tool in tools]
         rows.append((f"{title}: succeeded", [succeeded for succeeded, _ in pairs]))
-        rows.append((f"{title}: each step's effect", [state for _, state in pairs]))
+        rows.append((f"{title}: each step's effect is there once", [state for _, state in pairs]))
     rows += [
         ("after kill -9 between two statements", [trials.killed(databases, tool) for tool in tools]),
         ("an edited step", [trials.edited(databases, tool) for tool in tools]),

@@ -8,6 +8,7 @@ ALEMBIC = Tool(
     name="Alembic",
     module="alembic",
     distribution="alembic",
+    on=["SQLAlchemy"],
     start=f"""import sys
 from alembic import command
 from alembic.config import Config

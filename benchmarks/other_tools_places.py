@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 from peewee import Database
 from playhouse.db_url import connect
@@ -29,7 +30,6 @@ class Databases:
         self.engine = "postgres" if server else "sqlite"
         self.folder = folder
         self._server = server
-        self._made = 0
 
     @property
     def version(self) -> str:
@@ -40,8 +40,7 @@ class Databases:
     @contextmanager
     def fresh(self, template: str = "") -> Iterator[str]:
         """Yield the URL of a database, empty or a copy on Postgres, which goes when the block ends."""
-        self._made += 1
-        name = f"other_tools_{self._made}"
+        name = f"other_tools_{uuid4().hex}"
         if not self._server:
             yield f"sqlite:///{self.folder / name}.db"
             (self.folder / f"{name}.db").unlink(missing_ok=True)

@@ -74,6 +74,7 @@ class Tool:
         frame: the text of a step around its `{body}`, which is indented like it.
         steps: the bodies.
         others: the other files of the project.
+        on: what it stands on, which has a version, too.
         stars: the steps that add a NOT NULL column with a default, and what they are called where there are several.
     """
 
@@ -85,6 +86,7 @@ class Tool:
     frame: str
     steps: Mapping[str, str]
     others: Mapping[str, str] = field(default_factory=dict)
+    on: Sequence[str] = ()
     stars: Mapping[str, str] = field(default_factory=lambda: {"stars": ""})
 
     def write(self, project: Path, names: Sequence[str]) -> None:

@@ -32,15 +32,15 @@ def together(databases: Databases, tool: Tool, steps: int, pending: int, rounds:
             succeeded += sum(start.ended().code == 0 for start in waiting)
             state = wrong(url, names)
             if state and started(project, url).code == 0 and not wrong(url, names):
-                state = "right after one more start"
-            states[state or "right"] += 1
-    return f"{succeeded} of {rounds * AT_ONCE}", _counted(states)
+                state = "yes, after one more start"
+            states[state or "yes"] += 1
+    return f"{succeeded} of {rounds * AT_ONCE}", _counted(states, rounds)
 
 
-def _counted(states: Counter[str]) -> str:
+def _counted(states: Counter[str], rounds: int) -> str:
     if len(states) == 1:
         return next(iter(states))
-    return "; ".join(f"{times}×: {state}" for state, times in states.most_common())
+    return "; ".join(f"{times} of {rounds}: {state}" for state, times in states.most_common())
 
 
 def wrong(url: str, names: Sequence[str]) -> str:
@@ -54,8 +54,8 @@ def wrong(url: str, names: Sequence[str]) -> str:
     problems = [
         "" if "authors" in tables else "no table authors",
         "" if ("rating" in columns) == ("rating" in names) else "no column rating",
-        "" if rows[0] == 3 else f"{rows[0]} rows for 3",
-        "" if {*rows[1:]} == {int("visits" in names)} or not rows[0] else f"rows changed {rows[2]} times",
+        "" if rows[0] == 3 else f"{rows[0]} rows instead of 3",
+        "" if {*rows[1:]} == {int("visits" in names)} or not rows[0] else f"rows changed {rows[2]} times over",
     ]
     return ", ".join(filter(None, problems))
 

@@ -8,12 +8,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .other_tools_places import Databases, Start, applied, opened
+from peewee import Database
+
+from .other_tools_places import PATIENCE, Databases, Start, applied, opened
 from .other_tools_scripts import Tool
 from .stalls import _Worker
 
 WRITE, READ = "UPDATE books SET visits = {n} WHERE id = {id}", "SELECT visits FROM books WHERE id = {id} AND {n} > 0"
 FILLED = "INSERT INTO books (title, visits, pages) SELECT 'title ' || n, 0, n FROM generate_series(4, {rows}) AS n"
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = CAST('books' AS regclass)"
 AROUND = 0.3
 """Seconds that the others are at work before and after."""
 
@@ -48,7 +51,7 @@ def writer(databases: Databases, tool: Tool, step: str, rows: int, rounds: int) 
 
 
 def readers(databases: Databases, tool: Tool, step: str, held: float) -> float:
-    """Return the longest wait of a reader while the column waits for a transaction that has read and is idle."""
+    """Return the longest wait of a reader while the column has to wait for a transaction that has read and is idle."""
     with databases.fresh() as url:
         with databases.project(tool, ("books",)) as project:
             applied(project, url)
@@ -58,6 +61,7 @@ def readers(databases: Databases, tool: Tool, step: str, held: float) -> float:
             worker = _worker(url, READ, rows=3)
             start = Start(project, url).go()
             begun = time.monotonic()
+            _waits(idle)
             time.sleep(held)
             idle.rollback()
             _succeeded(tool, start)
@@ -82,6 +86,15 @@ def _worker(url: str, statement: str, rows: int) -> _Worker:
     worker = _Worker(url, driver, statement, rows)
     time.sleep(AROUND)
     return worker
+
+
+def _waits(database: Database) -> None:
+    """Come back when somebody waits for the table."""
+    until = time.monotonic() + PATIENCE
+    while not database.execute_sql(WAITING).fetchall():
+        if time.monotonic() > until:
+            raise SystemExit("nobody waits for the table")
+        time.sleep(0.01)
 
 
 def _succeeded(tool: Tool, start: Start) -> None:
