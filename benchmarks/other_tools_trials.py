@@ -32,15 +32,14 @@ def together(databases: Databases, tool: Tool, steps: int, pending: int, rounds:
             succeeded += sum(start.ended().code == 0 for start in waiting)
             state = wrong(url, names)
             if state and started(project, url).code == 0 and not wrong(url, names):
-                state = "yes, after one more start"
+                state = "after one more start"
             states[state or "yes"] += 1
     return f"{succeeded} of {rounds * AT_ONCE}", _counted(states, rounds)
 
 
 def _counted(states: Counter[str], rounds: int) -> str:
-    if len(states) == 1:
-        return next(iter(states))
-    return "; ".join(f"{times} of {rounds}: {state}" for state, times in states.most_common())
+    others = [state for state in states if state != "yes"]
+    return f"in {states['yes']} of {rounds} ({'; '.join(others)})" if others else "yes"
 
 
 def wrong(url: str, names: Sequence[str]) -> str:
@@ -49,15 +48,19 @@ def wrong(url: str, names: Sequence[str]) -> str:
         tables = database.get_tables()
         if "books" not in tables:
             return "no table books"
-        rows = _all(database, "SELECT count(*), min(visits), max(visits) FROM books")[0]
+        count, least, most = _all(database, "SELECT count(*), min(visits), max(visits) FROM books")[0]
         columns = [column.name for column in database.get_columns("books")]
     problems = [
         "" if "authors" in tables else "no table authors",
         "" if ("rating" in columns) == ("rating" in names) else "no column rating",
-        "" if rows[0] == 3 else f"{rows[0]} rows instead of 3",
-        "" if {*rows[1:]} == {int("visits" in names)} or not rows[0] else f"rows changed {rows[2]} times over",
+        "" if count == 3 else f"{count} rows for 3",
+        "" if {least, most} == {int("visits" in names)} or not count else f"changed {_times(least, most)}",
     ]
     return ", ".join(filter(None, problems))
+
+
+def _times(least: object, most: object) -> str:
+    return f"{most}×" if least == most else f"{least}× to {most}×"
 
 
 def killed(databases: Databases, tool: Tool) -> str:

@@ -31,10 +31,10 @@ def test_what_was_not_done_or_done_twice_is_told(url: str, database: Database, t
     assert other_tools_trials.wrong(url, names) == "no table books"
     with places.project(OURS, names[:1]) as project:
         other_tools_places.applied(project, url)
-    assert other_tools_trials.wrong(url, names) == "no table authors, no column rating, rows changed 0 times over"
+    assert other_tools_trials.wrong(url, names) == "no table authors, no column rating, changed 0×"
     with places.project(OURS, names) as project:
         other_tools_places.applied(project, url)
     assert other_tools_trials.wrong(url, names) == ""
     database.execute_sql("UPDATE books SET visits = visits + 1")
     database.execute_sql("INSERT INTO books (title, visits) VALUES ('Emma', 2)")
-    assert other_tools_trials.wrong(url, names) == "4 rows instead of 3, rows changed 2 times over"
+    assert other_tools_trials.wrong(url, names) == "4 rows for 3, changed 2×"
