@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from peewee import SQL, Database, Value
+from peewee import SQL, BlobField, Database, TextField, Value, fn
 from playhouse.migrate import SchemaMigrator
+from playhouse.postgres_ext import BinaryJSONField
 from runner_kit import closing, opened, statements
 
-from signals_peewee.engine.altering import Backfill, Conduct, altering_for
+from signals_peewee.engine.altering import AddColumn, Backfill, Conduct, altering_for
 from signals_peewee.engine.migrating import migrating_for
 from signals_peewee.errors import UnfitRows
 
@@ -33,7 +34,7 @@ def books(postgres_url: str) -> Database:
     return database
 
 
-def fill(database: Database, change: Backfill, *, atomic: bool = False) -> list[tuple[int, int | None]]:
+def fill(database: Database, change: AddColumn | Backfill, *, atomic: bool = False) -> list[tuple[int, int | None]]:
     """Fill, and return how far it said that it had come."""
     told: list[tuple[int, int | None]] = []
     conduct = Conduct(atomic=atomic, tell=lambda done, total: told.append((done, total)))
@@ -245,3 +246,12 @@ def test_others_that_write_rows_for_ever_do_not_keep_it_going_for_ever(books: Da
 
     fill(books, Backfill("books", "code", value))
     assert rows(books, "SELECT count(*), count(code) FROM books") == [(11 * ROWS, 10 * ROWS)]
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_a_function_may_make_what_sql_makes_of_a_value(books: Database, atomic: bool) -> None:
+    fill(books, AddColumn("books", "noted", BinaryJSONField(default=lambda: {"it's": ["100%", None]})), atomic=atomic)
+    fill(books, AddColumn("books", "said", TextField(default=lambda: fn.upper("x%?y"))), atomic=atomic)
+    fill(books, AddColumn("books", "raw", BlobField(default=lambda: fn.decode("00ff", "hex"))), atomic=atomic)
+    found = rows(books, "SELECT DISTINCT noted::text, said, encode(raw, 'hex') FROM books")
+    assert found == [('{"it\'s": ["100%", null]}', "X%?Y", "00ff")]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from peewee import SQL, IntegerField, IntegrityError, SqliteDatabase, TextField, sqlite3
+from peewee import SQL, IntegerField, IntegrityError, JSONField, SqliteDatabase, TextField, fn, sqlite3
 from rebuild_kit import change, rows
 from runner_kit import PROCESSES
 
@@ -260,3 +260,13 @@ def test_columns_that_the_host_converts_are_converted(tmp_path: Path, made: Any)
     names = ["dict", "list"] if made is json.loads else ["Vague", "Vague"]
     assert rows(database, "SELECT filled FROM t ORDER BY a") == [(name,) for name in names]
     database.close()
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_a_function_may_make_what_sql_makes_of_a_value(database: SqliteDatabase, atomic: bool) -> None:
+    database.execute_sql("CREATE TABLE t (a INTEGER PRIMARY KEY)")
+    database.execute_sql("INSERT INTO t VALUES (1), (2)")
+    noted = AddColumn("t", "noted", JSONField(default=lambda: {"it's": ["100%", None]}))
+    said = AddColumn("t", "said", TextField(default=lambda: fn.upper("x?y")))
+    change(database, noted, said, atomic=atomic)
+    assert rows(database, "SELECT noted, said FROM t") == [('{"it\'s":["100%",null]}', "X?Y")] * 2

@@ -253,7 +253,11 @@ class Filling:
         return [column.name for column in self._table.columns]
 
     def _called(self, row: Key) -> Any:
-        return self._value(dict(zip(self._names, row, strict=True)))
+        value = self._value(dict(zip(self._names, row, strict=True)))
+        if isinstance(value, Node):
+            sql = f"SELECT CAST({text_of(self._database, value)} AS {self._column.plain})::text"
+            ((value,),) = rows(self._database, sql)
+        return value
 
     def _refuse_taken(self, key: Key) -> NoReturn:
         problem = (

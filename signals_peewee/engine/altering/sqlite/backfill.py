@@ -127,7 +127,11 @@ class Filling:
 
     def _called(self, row: Key) -> Any:
         names = (column.name for column in self._table.columns)
-        return self._value(dict(zip(names, row[len(self._key) :], strict=True)))
+        value = self._value(dict(zip(names, row[len(self._key) :], strict=True)))
+        if isinstance(value, Node):
+            sql, parameters = self._database.get_sql_context().sql(value).query()
+            ((value,),) = rows(self._database, f"SELECT {sql}", *(parameters or ()))
+        return value
 
     # OR ABORT, both times: a constraint may say ON CONFLICT REPLACE, which would delete the rows that have the value.
 
