@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from peewee import SQL, Database, Value
+from peewee import SQL, BlobField, Database, TextField, Value, fn
 from playhouse.migrate import SchemaMigrator
+from playhouse.postgres_ext import BinaryJSONField
 from runner_kit import closing, opened, statements
 
-from signals_peewee.engine.altering import Backfill, Conduct, altering_for
+from signals_peewee.engine.altering import AddColumn, Backfill, Conduct, altering_for
 from signals_peewee.engine.migrating import migrating_for
 from signals_peewee.errors import UnfitRows
 
@@ -33,7 +34,7 @@ def books(postgres_url: str) -> Database:
     return database
 
 
-def fill(database: Database, change: Backfill, *, atomic: bool = False) -> list[tuple[int, int | None]]:
+def fill(database: Database, change: AddColumn | Backfill, *, atomic: bool = False) -> list[tuple[int, int | None]]:
     """Fill, and return how far it said that it had come."""
     told: list[tuple[int, int | None]] = []
     conduct = Conduct(atomic=atomic, tell=lambda done, total: told.append((done, total)))
@@ -158,3 +159,99 @@ def test_a_key_of_several_columns_with_odd_names(postgres_url: str, partitioned:
 def test_a_value_that_is_null_is_refused_by_the_row(books: Database, value: Any) -> None:
     with pytest.raises(UnfitRows, match=r"where \(id\) is \((1|13),\)"):
         fill(books, Backfill("books", "code", value, batch_size=10))
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "written"),
+    [
+        ("text", ["a", "b"], "{a,b}"),
+        ("tags", ["a", "b"], "{a,b}"),
+        ("pair", "(1,x)", "(1,x)"),
+        ("positive", 7, "7"),
+        ("mood", "fine", "fine"),
+        ("box", "(3,4),(1,2)", "(3,4),(1,2)"),
+        ("int4range", "[1,3)", "[1,3)"),
+    ],
+)
+@pytest.mark.parametrize("as_key", [False, True])
+def test_values_that_come_apart_in_an_array_are_not_sent_as_one(
+    postgres_url: str, type_: str, value: Any, written: str, as_key: bool
+) -> None:
+    database = opened(postgres_url)
+    database.execute_sql("CREATE DOMAIN tags AS text[]")
+    database.execute_sql("CREATE DOMAIN positive AS integer CHECK (value > 0)")
+    database.execute_sql("CREATE TYPE pair AS (x integer, y text)")
+    database.execute_sql("CREATE TYPE mood AS ENUM ('fine', 'bad')")
+    key = ", PRIMARY KEY (id, given)" if as_key and type_ != "box" else ", PRIMARY KEY (id)"
+    database.execute_sql(f"CREATE TABLE t (id INTEGER, given {type_}, code TEXT{key})")
+    default = f"'{written}'" if as_key else "NULL"
+    database.execute_sql(f"INSERT INTO t SELECT n, {default}, NULL FROM generate_series(1, 5) n")
+    if as_key:
+        fill(database, Backfill("t", "code", lambda row: f"c{row['id']}", batch_size=2))
+        assert rows(database, "SELECT id FROM t WHERE code <> 'c' || id OR code IS NULL") == []
+    else:
+        fill(database, Backfill("t", "given", lambda row: None if row["id"] == 3 else value, SQL("TRUE"), batch_size=3))
+        assert rows(database, "SELECT given::text FROM t ORDER BY id") == [
+            (written,),
+            (written,),
+            (None,),
+            (written,),
+            (written,),
+        ]
+
+
+def test_many_rows_that_change_meanwhile_are_read_again_some_at_a_time(postgres_url: str) -> None:
+    database, other = opened(postgres_url), opened(postgres_url)
+    database.execute_sql("CREATE TABLE t (a INTEGER, b INTEGER, said TEXT, code TEXT, PRIMARY KEY (a, b))")
+    database.execute_sql("INSERT INTO t SELECT n %% 7, n, 'x' FROM generate_series(1, 35000) n")
+    changed: list[Any] = []
+
+    def said(row: dict[str, Any]) -> Any:
+        if not changed:
+            changed.append(other.execute_sql("UPDATE t SET said = 'changed'"))
+        return row["said"]
+
+    assert fill(database, Backfill("t", "code", said, batch_size=40_000)) == [(35_000, 35_000)]
+    assert rows(database, "SELECT DISTINCT code FROM t") == [("changed",)]
+
+
+@pytest.mark.parametrize("value", ["x", SQL("title"), lambda row: "x"], ids=["plain", "SQL", "function"])
+@pytest.mark.parametrize("keyless", [False, True])
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        "AFTER UPDATE ON books FOR EACH ROW WHEN (NEW.code IS NOT NULL) EXECUTE FUNCTION emptied()",
+        "BEFORE UPDATE ON books FOR EACH ROW EXECUTE FUNCTION kept()",
+    ],
+)
+def test_a_trigger_that_takes_values_away_ends_in_an_error(
+    books: Database, trigger: str, keyless: bool, value: Any
+) -> None:
+    if keyless:
+        books.execute_sql("ALTER TABLE books DROP CONSTRAINT books_pkey")
+    empty = "UPDATE books SET code = NULL WHERE id = NEW.id AND id > 20; RETURN NULL"
+    for name, body in (("emptied", empty), ("kept", "RETURN NULL")):
+        books.execute_sql(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; END $$")
+    books.execute_sql(f"CREATE TRIGGER taking {trigger}")
+    with pytest.raises(UnfitRows, match="is NULL again whenever it was filled"):
+        fill(books, Backfill("books", "code", value, batch_size=10))
+
+
+def test_others_that_write_rows_for_ever_do_not_keep_it_going_for_ever(books: Database, postgres_url: str) -> None:
+    other = opened(postgres_url)
+
+    def value(row: dict[str, Any]) -> str:
+        other.execute_sql("INSERT INTO books (id) VALUES (%s)", (-row["id"] if row["id"] > 0 else row["id"] - ROWS,))
+        return "x"
+
+    fill(books, Backfill("books", "code", value))
+    assert rows(books, "SELECT count(*), count(code) FROM books") == [(11 * ROWS, 10 * ROWS)]
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_a_function_may_make_what_sql_makes_of_a_value(books: Database, atomic: bool) -> None:
+    fill(books, AddColumn("books", "noted", BinaryJSONField(default=lambda: {"it's": ["100%", None]})), atomic=atomic)
+    fill(books, AddColumn("books", "said", TextField(default=lambda: fn.upper("x%?y"))), atomic=atomic)
+    fill(books, AddColumn("books", "raw", BlobField(default=lambda: fn.decode("00ff", "hex"))), atomic=atomic)
+    found = rows(books, "SELECT DISTINCT noted::text, said, encode(raw, 'hex') FROM books")
+    assert found == [('{"it\'s": ["100%", null]}', "X%?Y", "00ff")]

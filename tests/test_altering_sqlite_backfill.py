@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from peewee import SQL, IntegerField, IntegrityError, SqliteDatabase, TextField
+from peewee import SQL, IntegerField, IntegrityError, JSONField, SqliteDatabase, TextField, fn, sqlite3
 from rebuild_kit import change, rows
 from runner_kit import PROCESSES
 
@@ -193,3 +194,79 @@ def test_nobody_waits_while_values_are_made_and_a_row_that_changes_gets_the_valu
     filled = [(0, "zero"), (1, "one"), (2, "deux"), (4, "four"), (9, "theirs")]
     assert rows(database, "SELECT a, filled FROM t ORDER BY a") == filled
     assert called == ["one", "two", "three", "four", "deux", "zero"]
+
+
+@pytest.mark.parametrize("value", ["x", lambda row: "x"])
+def test_a_trigger_that_takes_values_away_ends_in_an_error(database: SqliteDatabase, value: Any) -> None:
+    database.execute_sql("CREATE TABLE t (a INTEGER PRIMARY KEY, filled TEXT)")
+    database.execute_sql("INSERT INTO t (a) VALUES (1), (2), (3)")
+    database.execute_sql(
+        "CREATE TRIGGER one AFTER UPDATE ON t WHEN new.filled IS NOT NULL "
+        "BEGIN UPDATE t SET filled = NULL WHERE a <> new.a; END"
+    )
+    with pytest.raises(ValueError, match=r'where \("a"\) is \(1,\) is NULL again whenever filled was filled'):
+        change(database, Backfill("t", "filled", value, batch_size=1), atomic=False)
+
+
+def test_others_that_write_rows_for_ever_do_not_keep_it_going_for_ever(database: SqliteDatabase) -> None:
+    database.execute_sql("CREATE TABLE t (a INTEGER PRIMARY KEY, filled TEXT)")
+    database.execute_sql("INSERT INTO t (a) VALUES (1000)")
+    other = SqliteDatabase(database.database, timeout=0)
+
+    def value(row: dict[str, Any]) -> str:
+        other.execute_sql("INSERT INTO t (a) VALUES (?)", (row["a"] - 1,))
+        return "x"
+
+    change(database, Backfill("t", "filled", value), atomic=False)
+    other.close()
+    assert rows(database, "SELECT count(*), count(filled) FROM t") == [(11, 10)]
+
+
+def test_a_row_whose_number_becomes_a_float_gets_the_value_of_what_it_became(database: SqliteDatabase) -> None:
+    database.execute_sql("CREATE TABLE t (a INTEGER PRIMARY KEY, said, filled TEXT)")
+    database.execute_sql("INSERT INTO t (said) VALUES (1)")
+    other = SqliteDatabase(database.database, timeout=0)
+
+    def value(row: dict[str, Any]) -> str:
+        if isinstance(row["said"], int):
+            other.execute_sql("UPDATE t SET said = 1.0")
+        return str(row["said"])
+
+    change(database, Backfill("t", "filled", value), atomic=False)
+    other.close()
+    assert rows(database, "SELECT filled FROM t") == [("1.0",)]
+
+
+class Vague:
+    """Neither hashed nor compared, as an array of numbers."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text.decode()
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("neither true nor false")
+
+
+@pytest.mark.parametrize("made", [json.loads, Vague])
+def test_columns_that_the_host_converts_are_converted(tmp_path: Path, made: Any) -> None:
+    sqlite3.register_converter("converted", made)
+    database = SqliteDatabase(str(tmp_path / "converted.db"), detect_types=sqlite3.PARSE_DECLTYPES)
+    database.connect()
+    database.execute_sql("CREATE TABLE t (a INTEGER PRIMARY KEY, said converted, filled TEXT)")
+    database.execute_sql("""INSERT INTO t (said) VALUES ('{"x": 1}'), ('[]')""")
+    change(database, Backfill("t", "filled", lambda row: type(row["said"]).__name__), atomic=False)
+    names = ["dict", "list"] if made is json.loads else ["Vague", "Vague"]
+    assert rows(database, "SELECT filled FROM t ORDER BY a") == [(name,) for name in names]
+    database.close()
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_a_function_may_make_what_sql_makes_of_a_value(database: SqliteDatabase, atomic: bool) -> None:
+    database.execute_sql("CREATE TABLE t (a INTEGER PRIMARY KEY)")
+    database.execute_sql("INSERT INTO t VALUES (1), (2)")
+    noted = AddColumn("t", "noted", JSONField(default=lambda: {"it's": ["100%", None]}))
+    said = AddColumn("t", "said", TextField(default=lambda: fn.upper("x?y")))
+    change(database, noted, said, atomic=atomic)
+    assert rows(database, "SELECT noted, said FROM t") == [('{"it\'s":["100%",null]}', "X?Y")] * 2

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import Database, ForeignKeyField, IntegerField, IntegrityError
+from peewee import Database, ForeignKeyField, IntegerField, IntegrityError, sqlite3
 from runner_kit import closing, opened, write
 
 from signals_peewee.errors import InvalidScript, StepFailed
@@ -155,6 +155,44 @@ def pointing(migrator: Any, db: Database) -> None:
     migrator.migrate(migrator.add_column("b", "other_id", ForeignKeyField(A, field=A.id, default=9)))
 
 
+def after_a_rollback(migrator: Any, db: Database) -> None:
+    with db.atomic() as tried:
+        native_column(migrator, db)
+        tried.rollback()
+    db.execute_sql("DROP TABLE a")
+
+
+def after_a_rollback_in_sql(migrator: Any, db: Database) -> None:
+    db.execute_sql("SAVEPOINT tried")
+    index(migrator, db)
+    db.execute_sql("ROLLBACK TO tried")
+    db.execute_sql("DROP TABLE a")
+
+
+def with_the_version_put_back(migrator: Any, db: Database) -> None:
+    ((version,),) = db.execute_sql("PRAGMA schema_version").fetchall()
+    db.execute_sql("DROP TABLE a")
+    db.execute_sql(f"PRAGMA schema_version = {version}")
+
+
+def by_a_trigger_on_the_history(migrator: Any, db: Database) -> None:
+    db.execute_sql("CREATE TEMP TRIGGER late AFTER UPDATE ON migration_history BEGIN DELETE FROM a; END")
+
+
+def by_another_connection(migrator: Any, db: Database) -> None:
+    other = sqlite3.connect(db.database)
+    with other:
+        other.execute("DELETE FROM a")
+    other.close()
+
+
+def by_a_new_connection(migrator: Any, db: Database) -> None:
+    db.close()
+    db.connect()
+    db.execute_sql("PRAGMA foreign_keys = 0")
+    db.execute_sql("DELETE FROM a WHERE id = 1")
+
+
 @pytest.mark.parametrize("up", [native_column, index, rename, unrelated])
 def test_what_cannot_break_a_key_looks_at_none_while_others_wait(
     family_file: Database, up: Callable[[Any, Database], Any]
@@ -167,7 +205,19 @@ def test_rows_that_are_written_are_looked_at(family_file: Database) -> None:
     assert looked(family_file, written) == ["before", "in it"]
 
 
-@pytest.mark.parametrize("up", [emptied, made_anew, copied, pointing])
+@pytest.mark.parametrize(
+    "up",
+    [
+        emptied,
+        made_anew,
+        copied,
+        pointing,
+        after_a_rollback,
+        after_a_rollback_in_sql,
+        with_the_version_put_back,
+        by_a_trigger_on_the_history,
+    ],
+)
 def test_keys_that_a_step_breaks_are_found_and_it_is_rolled_back(
     family_file: Database, up: Callable[[Any, Database], Any]
 ) -> None:
@@ -175,3 +225,15 @@ def test_keys_that_a_step_breaks_are_found_and_it_is_rolled_back(
         MigrationRunner(family_file, InlineSource("app", [up])).up()
     assert [column.name for column in family_file.get_columns("b")] == ["a_id"]
     assert family_file.execute_sql("SELECT * FROM a ORDER BY id").fetchall() == [(1, "x"), (2, "y")]
+
+
+@pytest.mark.parametrize("up", [by_another_connection, by_a_new_connection])
+def test_keys_that_are_broken_through_another_connection_are_found(
+    family_file: Database, up: Callable[[Any, Database], Any]
+) -> None:
+    MigrationRunner(family_file, InlineSource("first", [unrelated])).up()
+    family_file.close()  # the new one has written as many rows by then as this one
+    with pytest.raises(StepFailed, match="[12] rows of 'b' point at no row of 'a'"):
+        MigrationRunner(
+            family_file, [InlineSource("first", [unrelated]), InlineSource("app", [InlineStep(up, atomic=False)])]
+        ).up()

@@ -79,8 +79,12 @@ class Migrating(ABC):
             foreign_keys: SQLite keeps them on, and so cannot rebuild a table.
         """
 
-    def keeping_keys(self) -> AbstractContextManager[None]:
-        """Say that what runs inside leaves every row's foreign keys as they were: no look at all rows is due for it."""
+    def keeping_keys(self, rows: int = 0) -> AbstractContextManager[None]:
+        """Say that what runs inside leaves every row's foreign keys as they were: no look at all rows is due for it.
+
+        Args:
+            rows: how many rows it may write, none of which has a key or is referred to.
+        """
         return nullcontext()
 
     @abstractmethod

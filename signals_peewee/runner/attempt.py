@@ -88,11 +88,11 @@ class Attempt:
                 with guard():
                     if not self._is_next(job, tail):
                         return False
-                    with self._migrating.keeping_keys():
+                    with self._migrating.keeping_keys(rows=1):
                         job.begin()
                     begun = True
                     seconds = self._marked(job.change)
-                    with self._migrating.keeping_keys():
+                    with self._migrating.keeping_keys(rows=1):
                         job.finish(seconds)
                     finished = True
             except Exception as error:

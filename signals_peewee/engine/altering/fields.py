@@ -32,8 +32,16 @@ def is_called(default: Any) -> bool:
 
 
 def value_maker(field: Any) -> Any:
-    """Return what makes a column's value of a default that is a function; it is given a row, which it does not need."""
-    return lambda row: field.db_value(field.default())
+    """Return what makes a column's value of a default that is a function; it is given a row, which it does not need.
+
+    The value may be a Peewee node: SQL that the function returned, or json(…), which a field makes of a plain value.
+    """
+
+    def made(row: Any) -> Any:
+        value = field.default()
+        return value if isinstance(value, Node) else field.db_value(value)
+
+    return made
 
 
 def new_default(subject: str, default: Any, literal: Callable[[Any], str]) -> Any:

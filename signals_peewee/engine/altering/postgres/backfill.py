@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
+from uuid import UUID
 
 from peewee import Database, Node
 
 from ....errors import UnfitRows
 from ..changes import Backfill
 from ..fields import is_called
+from ..passes import Passes
 from .table import TableNow, listed, quoted, rows
 from .text import literal_of, text_of
 from .unfit import key_of
@@ -18,6 +22,7 @@ T = TypeVar("T")
 Key = tuple[Any, ...]
 
 _PARAMETERS = 30_000
+_SIMPLE = (bool, int, float, Decimal, str, bytes, date, time, timedelta, UUID)
 
 
 class Attempted(Protocol):
@@ -35,16 +40,18 @@ class Seen(NamedTuple):
 
 
 class Given(NamedTuple):
-    """A column of values for a statement."""
+    """A column of values for a statement; `unnests` as for a column of a table."""
 
     name: str
     type: str
     values: Sequence[Any]
+    unnests: bool = True
 
     @property
     def fits_array(self) -> bool:
-        """It can be handed over as one array."""
-        return not self.type.endswith("]") and len({type(value) for value in self.values if value is not None}) < 2
+        """It can be handed over as one array, which both drivers make of one kind of simple values."""
+        kinds = {(type(value), getattr(value, "tzinfo", None) is None) for value in self.values if value is not None}
+        return self.unnests and len(kinds) < 2 and all(issubclass(kind, _SIMPLE) for kind, _ in kinds)
 
 
 class Filling:
@@ -75,6 +82,7 @@ class Filling:
         # Without a key a row that was changed cannot be told from one that was not, unless the condition tells.
         self._batch = None if keyless and not self._by_default else change.batch_size
         self._types = ["tid"] if keyless else [table.column(name).plain for name in self._key]
+        self._unnests = [True] if keyless else [table.column(name).unnests for name in self._key]
 
     def run(self, attempted: Attempted, tell: Callable[[int, int | None], None]) -> None:
         """Fill every row.
@@ -87,28 +95,31 @@ class Filling:
             UnfitRows: the value of a row is NULL, which would leave it to be filled for ever.
         """
         total = rows(self._database, f"SELECT count(*) FROM {self._table.sql} WHERE {self._pending}")[0][0]
-        done = self._pass(attempted, tell, 0, total)
-        if self._by_default:
-            found = done
-            while found:
-                found = self._pass(attempted, tell, done, total)
-                done += found
-        else:
+        done, ended = self._pass(attempted, tell, 0, total)
+        if not self._by_default:
             self._pending = f"{self._pending} AND {self._null}"
             if self._batch is not None:
                 self._pass(attempted, tell, done, total)
+            return
+        passes = Passes()
+        while ended is not None and passes.more(ended, self._refuse_taken):
+            done, ended = self._pass(attempted, tell, done, total)
 
-    def _pass(self, attempted: Attempted, tell: Callable[[int, int | None], None], before: int, total: int) -> int:
-        done = 0
+    def _pass(
+        self, attempted: Attempted, tell: Callable[[int, int | None], None], done: int, total: int
+    ) -> tuple[int, Key | None]:
+        """Go through once, and return how many rows are filled by then, and the last of the first batch."""
         last: Key | None = None
+        ended: Key | None = None
         while True:
             filled, last = self._next(attempted, last)
             if last is None:
-                return done
+                return done, ended
+            ended = ended or last
             done += filled
-            tell(before + done, max(total, before + done))
+            tell(done, max(total, done))
             if self._batch is None:
-                return done
+                return done, ended
 
     def _next(self, attempted: Attempted, last: Key | None) -> tuple[int, Key | None]:
         """Fill the rows behind a key, and return how many, and the last of them; they are locked while they change."""
@@ -157,13 +168,17 @@ class Filling:
     def _again(self, keys: Sequence[Key]) -> int:
         """Fill rows that somebody changed after they were read."""
         mine, width = listed(self._key), len(self._key)
-        found = rows(
-            self._database,
-            f"SELECT {mine}, {listed(self._names)} FROM {self._table.sql} WHERE {self._pending} "
-            f"AND ({mine}) IN ({', '.join([f'({self._places()})'] * len(keys))}) ORDER BY {mine} FOR NO KEY UPDATE",
-            *(value for key in keys for value in key),
-        )
-        return len(self._update([Seen(row[:width], None, self._called(row[width:])) for row in found]))
+        size, done = _PARAMETERS // width, 0
+        for start in range(0, len(keys), size):
+            source, parameters = as_table(self._given_keys(keys[start : start + size]))
+            found = rows(
+                self._database,
+                f"SELECT {mine}, {listed(self._names)} FROM {self._table.sql} WHERE {self._pending} "
+                f"AND ({mine}) IN (SELECT * FROM {source}) ORDER BY {mine} FOR NO KEY UPDATE",
+                *parameters,
+            )
+            done += len(self._update([Seen(row[:width], None, self._called(row[width:])) for row in found]))
+        return done
 
     def _locked(self, last: Key | None) -> tuple[int, Key | None]:
         """Fill rows of a table without a key, by the places where they lie, so that nobody may move them meanwhile."""
@@ -187,14 +202,14 @@ class Filling:
 
     def _update_some(self, seen: Sequence[Seen]) -> list[int]:
         table, called = self._table.sql, is_called(self._value)
-        given = [Given("n", "integer", range(len(seen)))]
-        given += [Given(f"key_{at}", type_, [one.key[at] for one in seen]) for at, type_ in enumerate(self._types)]
+        given = [Given("n", "integer", range(len(seen))), *self._given_keys([one.key for one in seen])]
         same = [f"{table}.{quoted(name)} = new.signals_peewee_key_{at}" for at, name in enumerate(self._key)]
         if seen[0].version is not None:
             given.append(Given("version", "text", [one.version for one in seen]))
             same.append(f"{table}.xmin::text = new.signals_peewee_version")
         if called:
-            given.append(Given("value", self._column.plain, [one.value for one in seen]))
+            values = [one.value for one in seen]
+            given.append(Given("value", self._column.plain, values, self._column.unnests))
         source, parameters = as_table(given)
         keys = ", ".join(f"{table}.{quoted(name)}" for name in self._key)
         found = rows(
@@ -205,6 +220,12 @@ class Filling:
         )
         self._refuse_null(found)
         return [row[-1] for row in found]
+
+    def _given_keys(self, keys: Sequence[Key]) -> list[Given]:
+        types = zip(self._types, self._unnests, strict=True)
+        return [
+            Given(f"key_{at}", type_, [key[at] for key in keys], unnests) for at, (type_, unnests) in enumerate(types)
+        ]
 
     @property
     def _changed(self) -> str:
@@ -232,7 +253,18 @@ class Filling:
         return [column.name for column in self._table.columns]
 
     def _called(self, row: Key) -> Any:
-        return self._value(dict(zip(self._names, row, strict=True)))
+        value = self._value(dict(zip(self._names, row, strict=True)))
+        if isinstance(value, Node):
+            sql = f"SELECT CAST({text_of(self._database, value)} AS {self._column.plain})::text"
+            ((value,),) = rows(self._database, sql)
+        return value
+
+    def _refuse_taken(self, key: Key) -> NoReturn:
+        problem = (
+            f"the row where ({', '.join(self._key)}) is {key} is NULL again whenever it was filled: a trigger, or "
+            "somebody else, takes the value away; leave it out with where="
+        )
+        raise UnfitRows(self._table.name, (self._column.name,), 1, (key,), problem)
 
     def _refuse_null(self, changed: Sequence[Key]) -> None:
         """Refuse a value that is NULL: its row would be to be filled for ever."""
@@ -250,8 +282,7 @@ class Filling:
 def as_table(given: Sequence[Given]) -> tuple[str, list[Any]]:
     """Return values as something to select from, called `new`, and its parameters.
 
-    Arrays are read by Postgres in half the time; but an array of arrays would come out as its elements, and values of
-    several Python types are no array to a driver.
+    Arrays are read by Postgres in half the time, where every column fits one.
     """
     alias = f"AS new ({', '.join(f'signals_peewee_{one.name}' for one in given)})"
     if all(one.fits_array for one in given):

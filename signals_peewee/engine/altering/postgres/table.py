@@ -20,8 +20,10 @@ _UNQUALIFIED = "c.oid = to_regclass(quote_ident(%s))"
 _QUALIFIED = "c.relname = %s AND n.nspname = %s"
 _COLUMNS = """
 SELECT a.attname::text, a.attnum, format_type(a.atttypid, a.atttypmod), format_type(a.atttypid, -1), a.attnotnull,
-       pg_get_expr(d.adbin, d.adrelid), a.attgenerated <> ''
-FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+       pg_get_expr(d.adbin, d.adrelid), a.attgenerated <> '',
+       t.typtype IN ('b', 'e', 'r') AND t.typcategory <> 'A' AND t.typdelim = ','
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 _KEY = """
@@ -33,7 +35,13 @@ WHERE i.indrelid = %s AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k
 
 @dataclass(frozen=True)
 class ColumnNow:
-    """A column; `plain` is its type without length or precision, to which a cast loses nothing."""
+    """A column.
+
+    Attributes:
+        plain: its type without length or precision, to which a cast loses nothing.
+        unnests: an array of such values comes apart into them again: not where they are arrays, or composites, whose
+            parts would come out, or domains, which may be either.
+    """
 
     name: str
     number: int
@@ -42,6 +50,7 @@ class ColumnNow:
     not_null: bool
     default: str | None
     generated: bool
+    unnests: bool
 
 
 @dataclass(frozen=True)

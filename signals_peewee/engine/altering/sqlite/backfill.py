@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import Any
+from contextlib import AbstractContextManager, suppress
+from typing import Any, NamedTuple, NoReturn
 
 from peewee import Database, Node, QueryEvent
 
@@ -13,12 +13,26 @@ from ...bulk import as_peewee_raises
 from ...sql_sqlite.tokens import quoted
 from ..changes import Backfill
 from ..fields import is_called
+from ..passes import Passes
 from .table import TableNow, key_of, rows
 from .text import text_of
 
 Key = tuple[Any, ...]
 _LONGEST_PAUSE = 0.1
 """Seconds: the longest for which SQLite's own busy handler sleeps."""
+
+
+class Made(NamedTuple):
+    """A value that was made for a row as it was read."""
+
+    row: Key
+    value: Any
+
+    def fits(self, row: Key) -> bool:
+        """Tell whether a row is the same now; to Python 1 is 1.0, and a converter may make what has no truth."""
+        with suppress(ValueError, TypeError):
+            return self.row == row and [*map(type, self.row)] == [*map(type, row)]
+        return False
 
 
 class Filling:
@@ -55,13 +69,14 @@ class Filling:
         Raises:
             ValueError: the value of a row is NULL, which would leave it to be filled for ever.
         """
-        total, done = self._count(), 0
+        total, done, passes = self._count(), 0, Passes()
         last: Key | None = None
+        ended: Key | None = None
         while True:
             if not (batch := self._next(last)):
-                if last is None or not self._by_default:
+                if ended is None or not self._by_default or not passes.more(ended, self._refuse_taken):
                     return
-                last = None  # once more, for rows that were written behind us
+                last = ended = None  # once more, for rows that were written behind us
                 continue
             inside = self._database.in_transaction()
             made = {} if inside or not is_called(self._value) else self._made(batch)
@@ -69,6 +84,7 @@ class Filling:
             with transaction():
                 done += self._fill(batch, made)
             last = batch[-1]
+            ended = ended or last
             tell(done, max(total, done))
             if not inside:
                 # Who waits for SQLite's lock looks for it now and then, after at most as long as it has waited already.
@@ -91,7 +107,7 @@ class Filling:
             *(last or ()),
         )
 
-    def _fill(self, batch: list[Key], made: Mapping[Key, Any]) -> int:
+    def _fill(self, batch: list[Key], made: Mapping[str, Made]) -> int:
         changed = self._each(batch, made) if is_called(self._value) else self._together(batch)
         if self._by_default:
             self._refuse_what_is_null_still(batch)
@@ -105,13 +121,17 @@ class Filling:
         names = ", ".join((*self._key, *(quoted(column.name) for column in self._table.columns)))
         return rows(self._database, f"SELECT {names} FROM {self._source} WHERE {self._between}", *batch[0], *batch[-1])
 
-    def _made(self, batch: list[Key]) -> dict[Key, Any]:
+    def _made(self, batch: list[Key]) -> dict[str, Made]:
         """Return the values for rows as they are now: whatever the function takes its time for, nobody waits for it."""
-        return {row: self._called(row) for row in self._read(batch)}
+        return {repr(row[: len(self._key)]): Made(row, self._called(row)) for row in self._read(batch)}
 
     def _called(self, row: Key) -> Any:
         names = (column.name for column in self._table.columns)
-        return self._value(dict(zip(names, row[len(self._key) :], strict=True)))
+        value = self._value(dict(zip(names, row[len(self._key) :], strict=True)))
+        if isinstance(value, Node):
+            sql, parameters = self._database.get_sql_context().sql(value).query()
+            ((value,),) = rows(self._database, f"SELECT {sql}", *(parameters or ()))
+        return value
 
     # OR ABORT, both times: a constraint may say ON CONFLICT REPLACE, which would delete the rows that have the value.
 
@@ -125,9 +145,12 @@ class Filling:
         )
         return int(self._database.rows_affected(cursor))
 
-    def _each(self, batch: list[Key], made: Mapping[Key, Any]) -> int:
-        keys = len(self._key)
-        values = [(made[row] if row in made else self._called(row), *row[:keys]) for row in self._read(batch)]
+    def _each(self, batch: list[Key], made: Mapping[str, Made]) -> int:
+        width = len(self._key)
+        values = []
+        for row in self._read(batch):
+            known = made.get(repr(row[:width]))
+            values.append((known.value if known and known.fits(row) else self._called(row), *row[:width]))
         statement = f"UPDATE OR ABORT {self._source} SET {quoted(self._column)} = ? WHERE {self._row} = {self._places}"
         started = time.perf_counter()
         with as_peewee_raises:
@@ -137,6 +160,12 @@ class Filling:
             for hook in self._database.query_hooks:
                 hook(event)
         return len(values)
+
+    def _refuse_taken(self, key: Key) -> NoReturn:
+        raise ValueError(
+            f"the row of {self._table.name} where ({', '.join(self._key)}) is {key} is NULL again whenever "
+            f"{self._column} was filled: a trigger, or somebody else, takes the value away; leave it out with where="
+        )
 
     def _refuse_what_is_null_still(self, batch: list[Key]) -> None:
         found = rows(
