@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -91,12 +90,16 @@ class Reader:
         return made
 
     def hydrate_under(
-        self, key: str, rows: Iterable[Sequence[Any]], model: Any, fields: Sequence[Any], relations: Relations
-    ) -> Mapping[Any, list[Any]]:
-        """Return the same as a list for each value of a key, which is one of the fields."""
-        made: defaultdict[Any, list[Any]] = defaultdict(list)
+        self,
+        key: str,
+        made: Mapping[Any, list[Any]],
+        rows: Iterable[Sequence[Any]],
+        model: Any,
+        fields: Sequence[Any],
+        relations: Relations,
+    ) -> None:
+        """Append the same to the lists of each value of a key, which is one of the fields."""
         self._hydrator(model, fields, 0, relations, key)(rows, made, *relations.values())
-        return made
 
     def _hydrator(self, model: Any, fields: Sequence[Any], start: int, relations: Relations, under: str) -> Hydrate:
         key = (model, id(fields), start, under, *relations)
