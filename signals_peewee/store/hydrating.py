@@ -19,9 +19,11 @@ Relations = Mapping[str, Mapping[Any, Any]]
 _KEPT = "_reader"
 _MOST = 500
 """Statements that are kept; a filter with many words has a statement for each number of them."""
-_FILLED = "row = new(model); row.__data__ = {{{data}}}"
+_FILLED = "row = new(model); row.__data__ = data = {{{data}}}"
 _CALLED = "row = model(__no_default__=1, **{{{data}}}); row._dirty.clear()"
 """As Peewee makes a row: for a host's class whose __init__ is its own, and may want to see the values."""
+_AT_ONCE = 15
+"""Where more items stand in a dict, Python makes several and merges them; the others are set one by one."""
 _NOTHING: Relations = MappingProxyType({})
 _SOURCE = """
 def hydrate(rows, made, {relations}):
@@ -127,7 +129,6 @@ def hydrator(
         "model": model,
         "new": model.__new__ if issubclass(model, Declared) else _begun,
     }
-    begun = _FILLED if model.__init__ is Model.__init__ else _CALLED
     data = []
     for place, field in enumerate(fields):
         value, leaf = values[field.name], _leaf(field)
@@ -138,10 +139,12 @@ def hydrator(
         elif kind in engine.readers:
             read = engine.readers[kind].format(value)
             value = f"None if {value} is None else {read}" if field.null else read
-        data.append(f"{field.name!r}: {value}")
+        data.append((repr(field.name), value))
+    begun, at_once = (_FILLED, _AT_ONCE) if model.__init__ is Model.__init__ else (_CALLED, len(data))
+    first = ", ".join(f"{name}: {value}" for name, value in data[:at_once])
     source = _SOURCE.format(
         relations=", ".join(f"all_{name}" for name in relations),
-        begun=begun.format(data=", ".join(data)),
+        begun="; ".join([begun.format(data=first), *(f"data[{name}] = {value}" for name, value in data[at_once:])]),
         related=", ".join(f"{name!r}: all_{name}.get({values[name]})" for name in relations),
         under=under and f"[{values[under]}]",
     )
