@@ -19,8 +19,8 @@ from .rows import made
 
 TITLES = {"page": "a page of 50", "deep": "far down", "whole": "with relations"}
 PAGE, DEEP, WHOLE, HALF = 50, 40_000, 1_000, 500
-PAGES_A_ROUND = 20
-"""Calls for each page, for one call that reads the relations."""
+PAGES_A_ROUND, WHOLES_A_ROUND = 20, 5
+"""Calls for each page, and calls that read the relations."""
 Times = dict[tuple[str, str], list[float]]
 
 
@@ -40,16 +40,18 @@ def measured(place: Place, scene: Scene, repeat: int) -> Times:
     gc.collect()
     gc.freeze()  # so that nobody pays for what the others have left behind
     order, chance = [*everybody], random.Random(20240229)
+    # Of both kinds in one turn: each is compared with the other too, and a busy moment is to fall on both.
+    calls = [(reader, kind) for reader in everybody for kind in ("page", "deep")]
     for _ in range(repeat):
         for _ in range(PAGES_A_ROUND):
-            for kind in ("page", "deep"):
-                chance.shuffle(order)
-                for reader in order:
-                    times[reader.name, kind].append(_timed(getattr(reader, kind)))
-        chance.shuffle(order)
-        for reader in order:
-            gc.collect()
-            times[reader.name, "whole"].append(_timed(reader.whole))
+            chance.shuffle(calls)
+            for reader, kind in calls:
+                times[reader.name, kind].append(_timed(getattr(reader, kind)))
+        for _ in range(WHOLES_A_ROUND):
+            chance.shuffle(order)
+            for reader in order:
+                gc.collect()
+                times[reader.name, "whole"].append(_timed(reader.whole))
     gc.unfreeze()
     for reader in everybody:
         reader.close()
