@@ -98,9 +98,10 @@ class Reader:
         rows: Iterable[Sequence[Any]],
         model: Any,
         fields: Sequence[Any],
+        *,
         relations: Relations,
     ) -> None:
-        """Append the same to the lists of each value of a key, which is one of the fields."""
+        """Append the same to the lists that `made` holds for the values of a key, which is one of the fields."""
         self._hydrator(model, fields, 0, relations, key)(rows, made, *relations.values())
 
     def _hydrator(self, model: Any, fields: Sequence[Any], start: int, relations: Relations, under: str) -> Hydrate:

@@ -145,7 +145,8 @@ class Relations:
             whose = {**relations, "project": projects} if name == "projects" else relations
             hung: dict[str, list[Any]] = {key: [] for key in ids}
             # Let go of as soon as they are made: the fewer objects there are, the less often Python looks for cycles.
-            self.reader.hydrate_under("signal", hung, rows.pop(link), link, link._meta.sorted_fields, whose)
+            fields = link._meta.sorted_fields
+            self.reader.hydrate_under("signal", hung, rows.pop(link), link, fields, relations=whose)
             for signal, made in zip(signals, hung.values(), strict=True):
                 setattr(signal, _LINKS[name][0], made)
 
