@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -20,9 +19,11 @@ Relations = Mapping[str, Mapping[Any, Any]]
 _KEPT = "_reader"
 _MOST = 500
 """Statements that are kept; a filter with many words has a statement for each number of them."""
-_FILLED = "row = new(model); row.__data__ = {{{data}}}"
+_FILLED = "row = new(model); row.__data__ = data = {{{data}}}"
 _CALLED = "row = model(__no_default__=1, **{{{data}}}); row._dirty.clear()"
 """As Peewee makes a row: for a host's class whose __init__ is its own, and may want to see the values."""
+_AT_ONCE = 15
+"""Where more items stand in a dict, Python makes several and merges them; the others are set one by one."""
 _NOTHING: Relations = MappingProxyType({})
 _SOURCE = """
 def hydrate(rows, made, {relations}):
@@ -91,12 +92,17 @@ class Reader:
         return made
 
     def hydrate_under(
-        self, key: str, rows: Iterable[Sequence[Any]], model: Any, fields: Sequence[Any], relations: Relations
-    ) -> Mapping[Any, list[Any]]:
-        """Return the same as a list for each value of a key, which is one of the fields."""
-        made: defaultdict[Any, list[Any]] = defaultdict(list)
+        self,
+        key: str,
+        made: Mapping[Any, list[Any]],
+        rows: Iterable[Sequence[Any]],
+        model: Any,
+        fields: Sequence[Any],
+        *,
+        relations: Relations,
+    ) -> None:
+        """Append the same to the lists that `made` holds for the values of a key, which is one of the fields."""
         self._hydrator(model, fields, 0, relations, key)(rows, made, *relations.values())
-        return made
 
     def _hydrator(self, model: Any, fields: Sequence[Any], start: int, relations: Relations, under: str) -> Hydrate:
         key = (model, id(fields), start, under, *relations)
@@ -124,7 +130,6 @@ def hydrator(
         "model": model,
         "new": model.__new__ if issubclass(model, Declared) else _begun,
     }
-    begun = _FILLED if model.__init__ is Model.__init__ else _CALLED
     data = []
     for place, field in enumerate(fields):
         value, leaf = values[field.name], _leaf(field)
@@ -135,10 +140,12 @@ def hydrator(
         elif kind in engine.readers:
             read = engine.readers[kind].format(value)
             value = f"None if {value} is None else {read}" if field.null else read
-        data.append(f"{field.name!r}: {value}")
+        data.append((repr(field.name), value))
+    begun, at_once = (_FILLED, _AT_ONCE) if model.__init__ is Model.__init__ else (_CALLED, len(data))
+    first = ", ".join(f"{name}: {value}" for name, value in data[:at_once])
     source = _SOURCE.format(
         relations=", ".join(f"all_{name}" for name in relations),
-        begun=begun.format(data=", ".join(data)),
+        begun="; ".join([begun.format(data=first), *(f"data[{name}] = {value}" for name, value in data[at_once:])]),
         related=", ".join(f"{name!r}: all_{name}.get({values[name]})" for name in relations),
         under=under and f"[{values[under]}]",
     )

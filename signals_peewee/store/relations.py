@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from functools import cached_property, reduce
+from operator import itemgetter
 from typing import Any, Literal, get_args
 
 from peewee import OP, SQL, Expression, Model, Select, Value
 
 from ..errors import InvalidFilter
 from ..schema import Models, Signal
+from ..schema.binding import Declared
 from .hydrating import Reader, reader
 from .rooms import Room
 
@@ -130,19 +132,23 @@ class Relations:
 
     def _hang(self, ids: list[str], signals: list[Signal], included: Collection[str]) -> None:
         """Hang links on signals, of which these are the keys."""
-        owners = dict(zip(ids, signals, strict=True))
         links = {name: getattr(self.models, model) for name, (_, model) in _LINKS.items() if name in included}
-        rows = self._named_rows([link for name, link in links.items() if name != "projects"], ids)
+        sought = sorted(ids)  # SQLite puts them into a tree first, for which their order is the fastest
+        rows = self._named_rows([link for name, link in links.items() if name != "projects"], sought)
         projects: dict[Any, Any] = {}
         if "projects" in links:
-            rows[links["projects"]], projects = self._project_rows(links["projects"], ids)
-        makers = {key for link, found in rows.items() for key in _given(found, link._meta.sorted_fields, "linked_by")}
-        relations = {"signal": owners, "linked_by": self._referred(self.models.SignalProject.linked_by, makers)}
+            rows[links["projects"]], projects = self._project_rows(links["projects"], sought)
+        makers: set[Any] = set().union(*(_given(rows[link], link._meta.sorted_fields, "linked_by") for link in rows))
+        users = self._referred(self.models.SignalProject.linked_by, makers)
+        relations = {"signal": dict(zip(ids, signals, strict=True)), "linked_by": users}
         for name, link in links.items():
             whose = {**relations, "project": projects} if name == "projects" else relations
-            made = self.reader.hydrate_under("signal", rows[link], link, link._meta.sorted_fields, whose)
-            for key, signal in owners.items():
-                setattr(signal, _LINKS[name][0], made.get(key, []))
+            hung: dict[str, list[Any]] = {key: [] for key in ids}
+            # Let go of as soon as they are made: the fewer objects there are, the less often Python looks for cycles.
+            fields = link._meta.sorted_fields
+            self.reader.hydrate_under("signal", hung, rows.pop(link), link, fields, relations=whose)
+            for signal, made in zip(signals, hung.values(), strict=True):
+                setattr(signal, _LINKS[name][0], made)
 
     def _named_rows(self, links: Sequence[Any], ids: list[str]) -> dict[Any, list[Row]]:
         """Return the links of signals to what is a name, class by class, in the order of their making."""
@@ -159,26 +165,33 @@ class Relations:
             return reduce(Select.union_all, others, first).order_by(*(SQL(str(each)) for each in order))
 
         rows = self.reader.fetch(("named", *links), [engine.packed(ids)] * len(links), query)
-        return {link: [row for row in rows if row[place] == number] for number, link in enumerate(links)}
+        found: list[list[Row]] = [[] for _ in links]
+        for row in rows:
+            found[row[place]].append(row)
+        return dict(zip(links, found, strict=True))
 
     def _project_rows(self, link: Any, ids: list[str]) -> tuple[list[Row], dict[Any, Any]]:
         """Return the links of signals to projects in the order of their making, and the projects by their keys."""
         engine, project = self.reader.engine, self.models.Project
         conditions, sent = self._of_workspace(project, self.models.project_workspace)
         fields, primary = link._meta.sorted_fields, project._meta.primary_key
+        # A host's column may disregard case or blanks, so that a key is written otherwise where it points to.
+        theirs = not issubclass(project, Declared)
 
         def query() -> Any:
-            # SQLite compares as the column on the left does, and the host's may disregard case.
-            found = link.select(*fields, primary).join_from(link, project, on=primary == link.project)
-            return found.where(engine.among(link.signal, ids), *conditions).order_by(link.linked_at, link.id)
+            found = link.select(*fields)
+            if theirs:  # SQLite compares as the column on the left does
+                found = link.select(*fields, primary).join_from(link, project, on=primary == link.project)
+                found = found.where(*conditions)
+            return found.where(engine.among(link.signal, ids)).order_by(link.linked_at, link.id)
 
-        rows = self.reader.fetch(("links", link), [engine.packed(ids), *sent], query)
-        # A column may disregard case or blanks, so that a key is written otherwise where it points to.
-        keys = dict(zip(_given(rows, fields, "project"), (row[-1] for row in rows), strict=True))
+        rows = self.reader.fetch(("links", link), [*(sent if theirs else ()), engine.packed(ids)], query)
+        given = _given(rows, fields, "project")
+        keys = dict(zip(given, map(itemgetter(-1), rows) if theirs else given, strict=True))
         found = self._found(primary, list(set(keys.values())), self.models.project_workspace)
         projects = {key: found[at] for key, at in keys.items() if at in found}
-        if len(projects) < len(keys):  # somebody has deleted one since, with its links
-            rows = [row for row in rows if row[-1] in found]
+        if len(projects) < len(keys):  # another workspace's, or somebody has deleted one since, with its links
+            rows = [row for row, key in zip(rows, given, strict=True) if key in projects]
         return rows, projects
 
     def _referred(self, key: Any, given: Iterable[Any], mine: str | None = None) -> dict[Any, Any]:
@@ -224,8 +237,7 @@ class Relations:
 
 def _given(rows: Iterable[Row], fields: Sequence[Any], name: str, start: int = 0) -> list[Any]:
     """Return what the driver gave for one of the fields that stand side by side in some rows."""
-    place = start + _place(fields, name)
-    return [row[place] for row in rows]
+    return list(map(itemgetter(start + _place(fields, name)), rows))
 
 
 def _place(fields: Sequence[Any], name: str) -> int:
