@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -211,7 +212,9 @@ def test_lint_stops_what_is_not_accepted(run: Run, database: Database, steps: Pa
     ("argv", "said"),
     [
         (["up", "--source", "nowhere/steps"], "there is no such folder"),
-        (["up", "--source", "no_such_package"], "it is not a package that can be imported"),
+        (["up", "--source", "stpes"], "a folder that is there, or a package that can be imported"),
+        (["up", "--source", "./stpes"], "there is no such folder"),
+        (["up", "--source", "no_such_package.migrations"], "it is not a package that can be imported"),
         (["up", "--source", "steps:a b"], "a name of letters, digits"),
         (["check", "--source", "steps:app", "--models", "nothing_here"], "a module that can be imported"),
         (["down", "0001_books", "--all", "--source", "steps:app"], "to stand with no step"),
@@ -227,6 +230,32 @@ def test_what_makes_no_sense_is_refused(run: Run, database: Database, steps: Pat
     assert said in err
     assert out == ""
     assert tables(database) == []
+
+
+def test_a_place_without_steps_is_named_before_a_name_that_the_history_does_not_know(
+    run: Run, steps: Path, tmp_path: Path
+) -> None:
+    assert run("up", "--source", "steps")[0] == 0
+    (tmp_path / "empty").mkdir()
+    for wrong, said in {"stpes": "a folder that is there", "empty": "it holds no step"}.items():
+        code, _, err = run("up", "--source", wrong)
+        assert code in (2, 5)
+        assert said in err
+
+
+@pytest.mark.parametrize("action", ["up", "status", "plan"])
+def test_a_database_that_cannot_be_reached_and_a_driver_that_is_missing_are_one_line(
+    steps: Path, postgres_driver: None, action: str
+) -> None:
+    hidden = "import sys; sys.modules.update(psycopg2=None, psycopg=None)\n"
+    run = "import sys; from signals_peewee.cli import main; sys.exit(main(sys.argv[1:]))"
+    flags = ["--database", "postgresql://u@127.0.0.1:1/x", "migrate", action, "--source", "steps"]
+    for code, said in (("", "port 1 failed"), (hidden, "pip install 'signals-peewee[postgres]'")):
+        command = [sys.executable, "-c", f"{code}{run}", *flags]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 def test_a_command_that_looks_makes_no_file(tmp_path: Path, steps: Path, capsys: pytest.CaptureFixture[str]) -> None:

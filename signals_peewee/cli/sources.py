@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from peewee import Database, Model
 from ..engine import database_from_url
 from ..errors import InvalidOption
 from ..runner import DirectorySource, MigrationRunner, PackageSource, Source, StepEvent
-from ..runner.history import applied_in
+from ..runner.session import applied_in
 from ..store.steps import SOURCE_NAME
 from .errors import BadArgument
 from .opening import check_exists, database_of, imported, opened
@@ -57,13 +59,15 @@ def source_named(text: str, *, folder: bool = False) -> DirectorySource | Packag
         folder: it means a folder in any case, which need not be there.
 
     Raises:
-        BadArgument: the name can be none.
+        BadArgument: the name can be none, or there is neither a folder nor a package that is called so.
     """
     where, name = _split(text)
     path = Path(where)
     try:
-        if folder or path.is_dir() or len(path.parts) > 1 or path.is_absolute():
+        if folder or path.is_dir() or "/" in where or os.sep in where:
             return DirectorySource(path, name=name or path.resolve().name)
+        if where.isidentifier() and find_spec(where) is None:
+            raise BadArgument("--source", text, "a folder that is there, or a package that can be imported")
         return PackageSource(where, name=name or where.rpartition(".")[2] or where)
     except InvalidOption as error:
         raise BadArgument("--source", text, f"a folder or a package, and {error.expected} after a colon") from error
@@ -118,17 +122,19 @@ def _check_names(database: Database, sources: list[Source], flags: Namespace) ->
 
     Raises:
         BadArgument: a name that was guessed is none of the history's; or it has had the same scripts under another one.
+        InvalidSource: a place has no scripts.
     """
+    firsts = [source.scripts()[0] for source in sources]
     table = getattr(flags, "history_table", None) or "migration_history"
-    applied = applied_in(database, table, flags.schema)
+    wait = getattr(flags, "lock_wait", None)
+    applied = applied_in(database, table, flags.schema, 60.0 if wait is None else wait)
     known = ", ".join(sorted(applied.keys() - {SOURCE_NAME}))
-    for text, source in zip(flags.source, sources, strict=True):
+    for text, source, first in zip(flags.source, sources, firsts, strict=True):
         if source.name in applied:
             continue
         if known and not _split(text)[1]:
             expected = f"WHERE:NAME, with a name, because the history knows {known} and not {source.name}"
             raise BadArgument("--source", text, expected)
-        first = source.scripts()[0]
         for name, steps in applied.items() if flags.action != "stamp" else ():
             if first.checksum and steps.get(first.name) == first.checksum:
                 expected = (

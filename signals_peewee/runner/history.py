@@ -7,10 +7,10 @@ from contextlib import nullcontext
 from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple, cast, get_args
 
-from peewee import SQL, Database, DatabaseError, DoubleField, IntegerField, Model, TextField
+from peewee import SQL, DatabaseError, DoubleField, IntegerField, Model, TextField
 
 from ..engine import InstantField
-from ..engine.migrating import Migrating, migrating_for
+from ..engine.migrating import Migrating
 from .frozen import base_for
 from .scripts import Script
 
@@ -151,13 +151,3 @@ def _declared(base: type[Model], table: str) -> type[Model]:
             constraints = (SQL("UNIQUE (source, name)"),)
 
     return Applied
-
-
-def applied_in(database: Database, table: str, schema: str | None) -> dict[str, dict[str, str]]:
-    """Return the checksums of the steps that a history has, by source and name; none where there is no history."""
-    history = History(migrating_for(database), table, schema)
-    found: dict[str, dict[str, str]] = {}
-    with database.connection_context():
-        for row in history.read() or ():
-            found.setdefault(row.source, {})[row.name] = row.checksum
-    return found

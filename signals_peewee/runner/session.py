@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from peewee import DatabaseError, PeeweeException
+from peewee import Database, DatabaseError, PeeweeException
 
-from ..engine.migrating import Held, Migrating
+from ..engine.migrating import Held, Migrating, migrating_for
 from ..engine.waiting import pauses
 from ..errors import DatabaseUnavailable, InvalidOption, MigrationError, MissingDriver, NotMigrated, OpenTransaction
 from .failure import said
@@ -111,3 +111,18 @@ class Session:
             if isinstance(known, NotMigrated) and not self._migrating.is_missing_table(error):
                 raise self._strange(said(error)) from error
             raise MigrationError(f"the history {self._table!r} cannot be read or written: {said(error)}") from error
+
+
+def applied_in(database: Database, table: str, schema: str | None, wait: float) -> dict[str, dict[str, str]]:
+    """Return the checksums of the steps that a history has, by source and name; none where there is no history.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached, opened or read.
+        MissingDriver: there is no driver for it.
+    """
+    migrating = migrating_for(database)
+    session = Session(migrating, History(migrating, table, schema), table=table, schema=schema, wait=wait)
+    found: dict[str, dict[str, str]] = {}
+    for row in session.looked() or ():
+        found.setdefault(row.source, {})[row.name] = row.checksum
+    return found
