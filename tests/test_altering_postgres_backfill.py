@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from peewee import SQL, BlobField, Database, TextField, Value, fn
 from playhouse.migrate import SchemaMigrator
-from playhouse.postgres_ext import BinaryJSONField
 from runner_kit import closing, opened, statements
 
 from signals_peewee.engine.altering import AddColumn, Backfill, Conduct, altering_for
@@ -250,6 +249,8 @@ def test_others_that_write_rows_for_ever_do_not_keep_it_going_for_ever(books: Da
 
 @pytest.mark.parametrize("atomic", [False, True])
 def test_a_function_may_make_what_sql_makes_of_a_value(books: Database, atomic: bool) -> None:
+    from playhouse.postgres_ext import BinaryJSONField
+
     fill(books, AddColumn("books", "noted", BinaryJSONField(default=lambda: {"it's": ["100%", None]})), atomic=atomic)
     fill(books, AddColumn("books", "said", TextField(default=lambda: fn.upper("x%?y"))), atomic=atomic)
     fill(books, AddColumn("books", "raw", BlobField(default=lambda: fn.decode("00ff", "hex"))), atomic=atomic)
