@@ -182,8 +182,8 @@ class Relations:
             found = link.select(*fields)
             if theirs:  # SQLite compares as the column on the left does
                 found = link.select(*fields, primary).join_from(link, project, on=primary == link.project)
-                found = found.where(*conditions)
-            return found.where(engine.among(link.signal, ids)).order_by(link.linked_at, link.id)
+            wanted = [*(conditions if theirs else ()), engine.among(link.signal, ids)]
+            return found.where(*wanted).order_by(link.linked_at, link.id)
 
         rows = self.reader.fetch(("links", link), [*(sent if theirs else ()), engine.packed(ids)], query)
         given = _given(rows, fields, "project")
