@@ -45,9 +45,10 @@ class Relay:
 
     def cut(self) -> None:
         """Break every line, as a network does that fails."""
-        while self._lines:
+        lines, self._lines = self._lines, []  # not those who connect again meanwhile
+        for line in lines:
             with suppress(OSError):
-                self._lines.pop().shutdown(socket.SHUT_RDWR)
+                line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Accept nobody any more, and break every line."""
