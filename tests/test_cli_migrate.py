@@ -258,6 +258,52 @@ def test_a_database_that_cannot_be_reached_and_a_driver_that_is_missing_are_one_
         assert done.stderr.count("\n") == 1
 
 
+INTERRUPTED = """
+    atomic = False
+
+
+    def up(migrator, db):
+        db.execute_sql("CREATE TABLE half (id INTEGER)")
+        raise KeyboardInterrupt
+"""
+
+
+def test_what_a_step_that_is_not_atomic_has_done_is_not_called_rolled_back(run: Run, steps: Path) -> None:
+    write(steps, _0003_half=INTERRUPTED)
+    code, out, err = run("up", "--source", "steps:app")
+    assert code == 130
+    assert "so is what app:0003_half has done: see `migrate repair`" in err
+    assert "applied   app:0002_pages" in out
+    code, out, _ = run("status", "--source", "steps:app")
+    assert code == 1
+    assert out.splitlines()[-1].startswith("app:0003_half was begun and did not come to its end: see ")
+
+
+def test_a_script_is_not_written_beside_the_package_that_was_meant(run: Run, tmp_path: Path) -> None:
+    package = write(tmp_path / "shop_package" / "migrations", _0001_books=BOOKS)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    code, _, err = run("new", "more", "--source", "shop_package.migrations:app")
+    assert code == 2
+    assert "expected the folder of the package" in err
+    assert not (tmp_path / "shop_package.migrations").exists()
+    assert run("new", "more", "--source", "shop_package/migrations:app")[0] == 0
+    assert (package / "0002_more.py").exists()
+
+
+def test_a_step_that_is_atomic_is_rolled_back_when_it_is_interrupted(run: Run, database: Database, steps: Path) -> None:
+    write(steps, _0003_half=INTERRUPTED.replace("atomic = False", ""))
+    code, _, err = run("up", "--source", "steps:app")
+    assert (code, "the one at work was rolled back" in err) == (130, True)
+    assert tables(database) == ["books"]
+
+
+def test_the_advice_of_status_names_the_same_source(run: Run, database: Database, steps: Path) -> None:
+    database.connect()  # which makes the file
+    _, out, _ = run("status", "--source", "steps:app")
+    assert out.splitlines()[-1] == "2 pending: run `signals-peewee migrate --source steps:app`"
+
+
 def test_a_command_that_looks_makes_no_file(tmp_path: Path, steps: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for action in ("status", "plan", "down", "check"):
         more = ["--models", "shop_models"] if action == "check" else []

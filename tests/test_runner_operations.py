@@ -367,3 +367,16 @@ def test_names_that_are_too_long_for_postgres_are_found_as_it_cuts_them(database
     assert runner.up() == ["app:0001_up"]
     assert runner.down() == ["app:0001_up"]
     assert tables(database) == []
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_an_operation_that_is_returned_and_run_by_nobody_is_an_error(shelf: Database, many: bool) -> None:
+    def forgotten(migrator: Any, db: Database) -> Any:
+        operation = migrator.drop_column("books", "title")
+        return [operation] if many else operation
+
+    with pytest.raises(
+        StepFailed, match=r"it returned an operation, which nobody runs; write migrator\.migrate"
+    ) as caught:
+        MigrationRunner(shelf, InlineSource("forgotten", [forgotten])).up()
+    assert caught.value.rolled_back

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ..runner import MigrationRunner, Plan, StepEvent
@@ -26,9 +27,20 @@ def migrate(flags: Namespace) -> int:
         try:
             return _ACTIONS[action](flags, runner)
         except KeyboardInterrupt as error:
-            raise Interrupted("interrupted; the steps named above are kept, the one at work was rolled back") from error
+            raise Interrupted(_interrupted(runner)) from error
         finally:
             progress.finish()
+
+
+def _interrupted(runner: MigrationRunner) -> str:
+    begun = _begun({"step": step.id, "state": step.state} for step in runner.status().steps)
+    if begun:
+        return f"interrupted; the steps named above are kept, and so is what {begun} has done: see `migrate repair`"
+    return "interrupted; the steps named above are kept, the one at work was rolled back"
+
+
+def _begun(steps: Iterable[Mapping[str, Any]]) -> str:
+    return ", ".join(step["step"] for step in steps if step["state"] in ("running", "reverting"))
 
 
 def _check(flags: Namespace, action: str) -> None:
@@ -93,14 +105,17 @@ def _status(flags: Namespace, runner: MigrationRunner) -> int:
         {"step": step.id, "state": step.state, "applied_at": step.applied_at, "description": step.description}
         for step in status.steps
     ]
-    show_result(flags, {"steps": steps, "pending": list(status.pending)}, _standing)
+    show_result(flags, {"steps": steps, "pending": list(status.pending)}, partial(_standing, flags))
     return DONE if all(step.state in ("applied", "ahead") for step in status.steps) else LOOK
 
 
-def _standing(result: Mapping[str, Any]) -> str:
+def _standing(flags: Namespace, result: Mapping[str, Any]) -> str:
     rows = [(step["step"], step["state"], _when(step["applied_at"]), step["description"]) for step in result["steps"]]
     pending = len(result["pending"])
-    summary = f"{pending} pending: run `signals-peewee migrate`" if pending else "nothing is pending"
+    sources = "".join(f" --source {source}" for source in getattr(flags, "source", None) or ())
+    summary = f"{pending} pending: run `signals-peewee migrate{sources}`" if pending else "nothing is pending"
+    if begun := _begun(result["steps"]):
+        summary = f"{begun} was begun and did not come to its end: see `signals-peewee migrate repair --help`"
     return f"{output.table(('step', 'state', 'applied (UTC)', 'what it does'), rows)}\n{summary}"
 
 

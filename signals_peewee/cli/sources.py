@@ -77,11 +77,14 @@ def folder_of(flags: Namespace) -> DirectorySource:
     """Return the one folder that --source means, which need not be there.
 
     Raises:
-        BadArgument: there is no --source, or more than one.
+        BadArgument: there is no --source, or more than one, or it is a package.
     """
     texts = getattr(flags, "source", None) or []
     if len(texts) != 1:
         raise BadArgument("--source", " ".join(texts), "the one folder that the script is to be written to")
+    where, _ = _split(texts[0])
+    if "." in where and all(map(str.isidentifier, where.split("."))) and not Path(where).is_dir():
+        raise BadArgument("--source", texts[0], f"the folder of the package: {where.replace('.', '/')}")
     found = source_named(texts[0], folder=True)
     assert isinstance(found, DirectorySource)
     return found

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import Literal, NamedTuple
 
 from peewee import PeeweeException
+from playhouse.migrate import Operation
 
 from ..engine.migrating import Guard, Held, Migrating, TransactionState
 from ..errors import MigrationError, OperationRefused
@@ -250,3 +251,5 @@ def _run(change: Callable[[], object]) -> None:
         if isinstance(result, (Coroutine, Generator)):
             result.close()
         raise TypeError("it is a coroutine or a generator, whose body nobody runs; make it an ordinary function")
+    if any(isinstance(each, Operation) for each in (result if isinstance(result, (list, tuple)) else (result,))):
+        raise TypeError("it returned an operation, which nobody runs; write migrator.migrate(…) around it")
