@@ -341,7 +341,6 @@ def test_the_parts_of_a_combined_filter_ask_together_for_archived_ones(workspace
         ({"persona": 1}, "persona"),
         ({"tag": ["export"]}, "tag"),
         ({"unlinked": "yes"}, "unlinked"),
-        ({"project": ["one", "two"]}, "project"),
         ({"created_from": datetime(2026, 1, 1)}, "created_from"),  # noqa: DTZ001
         ({"occurred_before": "2026-01-01"}, "occurred_before"),
     ],

@@ -87,8 +87,6 @@ class SignalFilter:
         for name in _FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise InvalidFilter(name, getattr(self, name), "True or False")
-        if isinstance(self.project, (list, tuple, set, frozenset, dict)):
-            raise InvalidFilter("project", self.project, "one project, or its key")
 
     def __repr__(self) -> str:
         parts = (", ".join(f"{name}={value!r}" for name, value in part.given.items()) for part in self.parts)
