@@ -170,7 +170,7 @@ def opened(url: str, driver: str) -> Database:
     """Open a database as a service does."""
     if driver == "sqlite":
         options: dict[str, Any] = {
-            "pragmas": {"foreign_keys": 1, "journal_mode": "wal", "synchronous": 1},
+            "pragmas": {"foreign_keys": 1, "journal_mode": "wal", "synchronous": 0},
             "timeout": 300,
         }
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -13,12 +13,14 @@ from uuid import UUID
 import pytest
 from peewee import (
     SQL,
+    BigIntegerField,
     BlobField,
     BooleanField,
     CharField,
     Check,
     DateTimeField,
     DecimalField,
+    Field,
     FloatField,
     ForeignKeyField,
     IntegerField,
@@ -238,6 +240,48 @@ def test_a_strict_table_names_the_rows_that_do_not_fit_a_type(books: SqliteDatab
         change(books, AlterColumnType("words", "word", IntegerField()))
     change(books, AlterColumnType("words", "word", IntegerField(), cast="length(word)"))
     assert rows(books, "SELECT word, typeof(word) FROM words") == [(2, "integer"), (6, "integer")]
+
+
+@pytest.mark.parametrize(
+    ("field", "fitting", "misfit"),
+    [
+        (IntegerField(), ("'7'", "' 8 '", "'9.0'", "9.0"), ("'x1'", "1.5", "'1.5'", "x'37'", "''", "1e300")),
+        (FloatField(), ("'7'", "'1.5'", "8", "9.25"), ("'x1'", "x'37'", "''")),
+        (DecimalField(), ("'7.25'", "8", "9.25"), ("'x1'", "x'37'")),
+        (BooleanField(), ("1", "'0'"), ("'true'",)),
+        (CharField(9), ("7", "'x'", "9.25"), ("x'37'",)),
+        (BlobField(), ("x'37'",), ("7", "'x'")),
+        (DateTimeField(), ("'2026-01-02 03:04:05'", "7"), ()),
+    ],
+)
+def test_a_type_stops_at_values_that_sqlite_would_keep_as_they_are(
+    books: SqliteDatabase, field: Field, fitting: Sequence[str], misfit: Sequence[str]
+) -> None:
+    for value in fitting:
+        books.execute_sql("CREATE TABLE loose (id INTEGER PRIMARY KEY, a)")
+        books.execute_sql(f"INSERT INTO loose VALUES (1, NULL), (2, {value})")
+        change(books, AlterColumnType("loose", "a", field))
+        books.execute_sql("DROP TABLE loose")
+    for value in misfit:
+        books.execute_sql("CREATE TABLE loose (id INTEGER PRIMARY KEY, a)")
+        books.execute_sql(f"INSERT INTO loose VALUES (1, NULL), (2, {value})")
+        before = (statement(books, "loose"), rows(books, "SELECT *, typeof(a) FROM loose"))
+        with pytest.raises(
+            UnfitRows, match=r"loose.a: 1 rows have something else there than [A-Z(,0-9) ]+; .* \(id 2\)"
+        ):
+            change(books, AlterColumnType("loose", "a", field))
+        assert (statement(books, "loose"), rows(books, "SELECT *, typeof(a) FROM loose")) == before
+        change(books, AlterColumnType("loose", "a", field, cast="NULL"))
+        books.execute_sql("DROP TABLE loose")
+
+
+def test_what_was_no_value_of_the_old_type_either_does_not_stop_another_name_for_it(books: SqliteDatabase) -> None:
+    books.execute_sql("CREATE TABLE loose (a INT)")
+    books.execute_sql("INSERT INTO loose VALUES ('x1')")
+    change(books, AlterColumnType("loose", "a", BigIntegerField()))
+    assert rows(books, "SELECT a FROM loose") == [("x1",)]
+    with pytest.raises(UnfitRows, match="1 rows have something else there than INTEGER"):
+        change(books, AlterColumnType("loose", "a", BigIntegerField(), cast="a || '2'"))
 
 
 def test_constraints_are_added_by_name_and_dropped_by_name(books: SqliteDatabase, native: bool) -> None:

@@ -21,7 +21,12 @@ MODELS = """
 from peewee import IntegerField, Model, TextField
 
 
-class Book(Model):
+class Base(Model):
+    class Meta:
+        legacy_table_names = False
+
+
+class Book(Base):
     title = TextField()
     pages = IntegerField(default=0)
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from peewee import Database, Model
+from peewee import AutoField, Database, Model
 
 from ..engine import database_from_url
 from ..errors import InvalidOption
@@ -106,7 +106,8 @@ def _models_at(name: str) -> list[type[Model]]:
     module_name, _, attribute = name.partition(":")
     module = imported("--models", module_name)
     if not attribute:
-        models = [each for each in vars(module).values() if _is_model(each) and each.__module__ == module.__name__]
+        defined = [each for each in vars(module).values() if _is_model(each) and each.__module__ == module.__name__]
+        models = [model for model in defined if not _only_a_base(model)]
     else:
         held: Any = getattr(module, attribute, None)
         held = held() if callable(held) and not _is_model(held) else held
@@ -151,3 +152,8 @@ def _split(text: str) -> tuple[str, str]:
     """Return the place that `WHERE[:NAME]` means, and the name, or "" where there is none."""
     where, _, name = text.rpartition(":") if ":" in text and not Path(text).exists() else (text, "", "")
     return where, name
+
+
+def _only_a_base(model: type[Model]) -> bool:
+    """Tell whether a model has no table: others have it for what stands in its Meta, and it has nothing but an id."""
+    return bool(model.__subclasses__()) and all(isinstance(field, AutoField) for field in model._meta.sorted_fields)

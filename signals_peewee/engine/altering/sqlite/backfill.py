@@ -20,6 +20,9 @@ from .text import text_of
 Key = tuple[Any, ...]
 _LONGEST_PAUSE = 0.1
 """Seconds: the longest for which SQLite's own busy handler sleeps."""
+_PARTS, _PARTS_CALLED = 5, 10
+"""In how many transactions a batch is written, with one value and with a function's, which takes several times as long:
+whoever finds the lock taken sleeps for longer than it is held."""
 
 
 class Made(NamedTuple):
@@ -36,7 +39,7 @@ class Made(NamedTuple):
 
 
 class Filling:
-    """Goes through a table once, in the order of its key, a transaction a batch; where it was killed, another goes on.
+    """Goes through a table in the order of its key, some rows a transaction; where it was killed, another goes on.
 
     Args:
         database: where the table is.
@@ -63,7 +66,7 @@ class Filling:
         """Fill every row; outside a transaction, with pauses in which others can write.
 
         Args:
-            transaction: what a batch runs inside.
+            transaction: what each part of a batch runs inside.
             tell: is called after each batch with the rows filled and all that were to be filled.
 
         Raises:
@@ -78,18 +81,27 @@ class Filling:
                     return
                 last = ended = None  # once more, for rows that were written behind us
                 continue
-            inside = self._database.in_transaction()
-            made = {} if inside or not is_called(self._value) else self._made(batch)
-            started = time.perf_counter()
-            with transaction():
-                done += self._fill(batch, made)
+            for part in self._parts(batch):
+                done += self._write(part, transaction)
             last = batch[-1]
             ended = ended or last
             tell(done, max(total, done))
-            if not inside:
-                # Who waits for SQLite's lock looks for it now and then: after 1, 3, 8, 18, 33 ms …, so that the next
-                # look comes after less than twice as long as it has waited.
-                time.sleep(min(2 * (time.perf_counter() - started), _LONGEST_PAUSE))
+
+    def _parts(self, batch: list[Key]) -> list[list[Key]]:
+        size = -(-self._batch // (_PARTS_CALLED if is_called(self._value) else _PARTS))
+        return [batch[start : start + size] for start in range(0, len(batch), size)]
+
+    def _write(self, part: list[Key], transaction: Callable[[], AbstractContextManager[Any]]) -> int:
+        inside = self._database.in_transaction()
+        made = {} if inside or not is_called(self._value) else self._made(part)
+        started = time.perf_counter()
+        with transaction():
+            done = self._fill(part, made)
+        if not inside:
+            # Who waits for SQLite's lock looks for it now and then: after 1, 3, 8, 18, 33 ms …, so that the next
+            # look comes after less than twice as long as it has waited.
+            time.sleep(min(2 * (time.perf_counter() - started), _LONGEST_PAUSE))
+        return done
 
     def _count(self) -> int:
         ((count,),) = rows(self._database, f"SELECT count(*) FROM {self._source} WHERE {self._pending}")

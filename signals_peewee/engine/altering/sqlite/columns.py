@@ -155,8 +155,9 @@ class Columns(Operating):
         if column.name == table.alias or (column.key and (table.without_rowid or type_.upper() == "INTEGER")):
             raise ValueError(f"{change.subject} is, or would be, what the rows are kept by, so its type stays")
         value = quoted(change.column) if change.cast is None else text_of(self.database, change.cast)
-        unfit = lambda: rows_of_type(self.database, table, change.column, value, type_)  # noqa: E731
-        with self.undone_on_error(table.name, unfit):
+        with self.undone_on_error(table.name):
+            if unfit := rows_of_type(self.database, table, column, value, type_):
+                raise unfit
             sql = with_type(table.read, change.column, type_)
             self.rebuild(table, sql, change.column, values={} if column.generated else {change.column: value})
 

@@ -11,9 +11,7 @@ from peewee import Database
 
 from ....errors import TableDiffers
 from ...sql_sqlite.tokens import quoted
-from .table import ColumnNow, TableNow, rowid_of, rows
-
-_ONE_FORM = ("INT", "CHAR", "CLOB", "TEXT", "REAL", "FLOA", "DOUB")
+from .table import ColumnNow, TableNow, affinity, rowid_of, rows
 
 
 @dataclass(frozen=True)
@@ -106,9 +104,9 @@ def compare_rows(database: Database, old: TableNow, new: TableNow, changed: froz
 
 def _alike(column: ColumnNow) -> list[str]:
     """As bytes, not as the column's collation sees them; only without an affinity there can be both 1 and 1.0."""
-    name, type_ = quoted(column.name), column.type.upper()
+    name = quoted(column.name)
     parts = [f"o.{name} COLLATE BINARY IS n.{name}"]
-    if type_ in ("", "ANY") or ("BLOB" in type_ and not any(word in type_ for word in _ONE_FORM)):
+    if affinity(column.type) in ("ANY", "BLOB"):
         parts.append(f"typeof(o.{name}) = typeof(n.{name})")
     return parts
 

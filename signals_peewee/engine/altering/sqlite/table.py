@@ -23,6 +23,14 @@ _UNIQUES = "SELECT name, origin FROM pragma_index_list(?, 'main') WHERE origin <
 _UNIQUE_PARTS = "SELECT name, \"desc\", coll FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno"
 
 
+_AFFINITIES = (
+    ("INTEGER", ("INT",)),
+    ("TEXT", ("CHAR", "CLOB", "TEXT")),
+    ("BLOB", ("BLOB",)),
+    ("REAL", ("REAL", "FLOA", "DOUB")),
+)
+
+
 @dataclass(frozen=True)
 class ColumnNow:
     """A column, as PRAGMA table_xinfo tells it; `generated` ones cannot be written."""
@@ -129,6 +137,14 @@ def table_now(database: Database, name: str) -> TableNow:
         raise ValueError(f"table {name!r}: its CREATE TABLE statement was not understood: {read.sql}")
     alias = _alias(database, name, columns, read)
     return TableNow(name, read, columns, _keys(database, name), _uniques(database, name), alias)
+
+
+def affinity(type_: str) -> str:
+    """Return what SQLite makes of values in a column of a type (https://sqlite.org/datatype3.html, 3.1), or ANY."""
+    type_ = type_.upper()
+    if type_ in ("", "ANY"):
+        return "ANY"
+    return next((kind for kind, words in _AFFINITIES if any(word in type_ for word in words)), "NUMERIC")
 
 
 def rowid_of(*tables: TableNow) -> str | None:

@@ -1,16 +1,27 @@
-"""Which rows of a SQLite table do not fit a change of it? Looked for once SQLite has refused the change."""
+"""Which rows of a SQLite table do not fit a change of it?"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from peewee import Database, OperationalError
 
 from ....errors import UnfitRows
 from ...sql_sqlite.tokens import quoted
-from .table import TableNow, key_of, rows
+from .table import ColumnNow, TableNow, affinity, key_of, rows
 
 _SHOWN = 5
+_MISFITS = {
+    "INTEGER": "typeof({value}) NOT IN ('null', 'integer') AND CAST({value} AS INTEGER) IS NOT {value}",
+    "REAL": "typeof({value}) NOT IN ('null', 'real') AND CAST({value} AS REAL) IS NOT {value}",
+    "NUMERIC": "typeof({value}) IN ('text', 'blob') AND CAST({value} AS NUMERIC) IS NOT {value}",
+    "TEXT": "typeof({value}) = 'blob'",
+    "BLOB": "typeof({value}) NOT IN ('null', 'blob')",
+}
+"""What SQLite cannot make a value of an affinity of."""
+_NUMBERS = re.compile("NUM|DEC|BOOL", re.IGNORECASE)
+"""Types of numbers, among all those for which SQLite makes numbers of what looks like one: a DATE is kept as text."""
 
 
 def null_rows(database: Database, table: TableNow, column: str) -> UnfitRows | None:
@@ -24,14 +35,28 @@ def rows_against(database: Database, table: TableNow, check: str, name: str) -> 
     return _rows(database, table, (), f"NOT ({check})", f"rows do not satisfy {name}; change them first")
 
 
-def rows_of_type(database: Database, table: TableNow, column: str, value: str, type_: str) -> UnfitRows | None:
-    """Return the error for rows whose value, made by SQL, is none of a STRICT table's type."""
-    stored = {"INT": "integer", "INTEGER": "integer", "REAL": "real", "TEXT": "text", "BLOB": "blob"}.get(type_.upper())
-    if stored is None:
+def rows_of_type(database: Database, table: TableNow, column: ColumnNow, value: str, type_: str) -> UnfitRows | None:
+    """Return the error for rows whose value is none of another type, or None where there are none.
+
+    SQLite itself would keep it as it is, outside STRICT tables.
+
+    Args:
+        database: where the table is.
+        table: the table.
+        column: the column; where its type is of the same kind, a value that stays is not looked at.
+        value: what makes the new value; SQL.
+        type_: the new type.
+    """
+    kind = affinity(type_)
+    misfit = _MISFITS.get(kind)
+    if (
+        misfit is None
+        or (kind == "NUMERIC" and not _NUMBERS.match(type_))
+        or (value == quoted(column.name) and affinity(column.type) == kind)
+    ):
         return None
-    affinity = {"integer": "INTEGER", "real": "REAL", "text": "TEXT", "blob": "BLOB"}[stored]
-    misfit = f"typeof({value}) NOT IN ('null', '{stored}') AND CAST({value} AS {affinity}) IS NOT {value}"
-    return _rows(database, table, (column,), misfit, f"rows have something else there than {type_}; give a cast")
+    found = misfit.format(value=f"({value})")
+    return _rows(database, table, (column.name,), found, f"rows have something else there than {type_}; give a cast")
 
 
 def doubles(database: Database, table: TableNow, columns: Sequence[str], where: str = "1") -> UnfitRows | None:
