@@ -69,22 +69,23 @@ def _(change: AddColumn, look: Look, lenient: bool) -> None:
 
 @check_before.register
 def _(change: RenameColumn, look: Look, lenient: bool) -> None:
-    _column(change, look)
-    if _table(change, look).column(change.new_name) is not None:
+    table = _table(change, look)
+    _column(change, table)
+    if table.column(change.new_name) is not None:
         raise _refused(change, f"there is a column {change.new_name!r} already")
 
 
 @check_before.register(AddNotNull)
 @check_before.register(DropNotNull)
 def _(change: AddNotNull | DropNotNull, look: Look, lenient: bool) -> None:
-    if _column(change, look).null == isinstance(change, DropNotNull):
+    if _column(change, _table(change, look)).null == isinstance(change, DropNotNull):
         state = "may be NULL" if isinstance(change, DropNotNull) else "is NOT NULL"
         raise _refused(change, f"the column {state} already; say safe=True where that may be so")
 
 
 @check_before.register
 def _(change: DropColumnDefault, look: Look, lenient: bool) -> None:
-    if _column(change, look).default is None:
+    if _column(change, _table(change, look)).default is None:
         raise _refused(change, "the column has no default; say safe=True where that may be so")
 
 
@@ -93,7 +94,7 @@ def _(change: DropColumnDefault, look: Look, lenient: bool) -> None:
 @check_before.register(AlterColumnType)
 @check_before.register(Backfill)
 def _(change: DropColumn | AddColumnDefault | AlterColumnType | Backfill, look: Look, lenient: bool) -> None:
-    _column(change, look)
+    _column(change, _table(change, look))
 
 
 @check_before.register(AddConstraint)
@@ -104,13 +105,14 @@ def _(change: AddConstraint | AddUnique, look: Look, lenient: bool) -> None:
         raise _refused(change, "there is a constraint of that name already; say safe=True where that may be so")
     if isinstance(change, AddUnique):
         for name in change.columns:
-            _column(change, look, name)
+            _column(change, table, name)
 
 
 @check_before.register
 def _(change: AddForeignKey, look: Look, lenient: bool) -> None:
-    _column(change, look)
-    if not lenient and any(refers(key, change) for key in _table(change, look).foreign_keys):
+    table = _table(change, look)
+    _column(change, table)
+    if not lenient and any(refers(key, change) for key in table.foreign_keys):
         raise _refused(change, "there is such a foreign key already; say safe=True where that may be so")
     referred = look.table(change.referred_table, change.referred_schema)
     if referred is None:
@@ -123,8 +125,9 @@ def _(change: AddForeignKey, look: Look, lenient: bool) -> None:
 
 @check_before.register
 def _(change: DropForeignKey, look: Look, lenient: bool) -> None:
-    _column(change, look)
-    if not keys_of(table := _table(change, look), change.column):
+    table = _table(change, look)
+    _column(change, table)
+    if not keys_of(table, change.column):
         raise _missing(change, "foreign key on", change.column, [", ".join(key.columns) for key in table.foreign_keys])
 
 
@@ -146,7 +149,7 @@ def _(change: AddIndex, look: Look, lenient: bool) -> None:
         )
     for name in change.columns:
         if isinstance(name, str):
-            _column(change, look, name)
+            _column(change, table, name)
 
 
 @check_before.register
@@ -168,8 +171,7 @@ def _table(change: Change, look: Look) -> Table:
     return found
 
 
-def _column(change: Change, look: Look, name: str | None = None) -> Column:
-    table = _table(change, look)
+def _column(change: Change, table: Table, name: str | None = None) -> Column:
     wanted: str = name or change.column  # type: ignore[attr-defined]
     found = table.column(wanted)
     if found is None:
