@@ -58,8 +58,11 @@ def test_a_script_that_playhouse_left_out_is_named(database: Database, folder: P
 
 
 def test_there_has_to_be_such_a_history(database: Database, folder: Path) -> None:
-    with pytest.raises(InvalidOption, match="got 'schema_migration', .*schema_migration by default"):
-        ours(database, folder).adopt()
+    database.execute_sql("CREATE TABLE other (id INTEGER)")
+    for table in ("schema_migration", "other"):
+        said = f"got '{table}', expected a table that is there .*, schema_migration by default"
+        with pytest.raises(InvalidOption, match=said):
+            ours(database, folder).adopt(table)
     Runner(database, str(folder), table_name="steps").up()
     assert ours(database, folder).adopt("steps") == ["app:0001_books", "app:0002_pages", "app:0003_last"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from peewee import Database, Model
 
 from ..errors import DriftFound, IrreversibleStep
-from .adopting import Adoption
+from .adopting import TABLE, Adoption
 from .catalog import Catalog
 from .comparison import Comparison
 from .drift import drift_of
@@ -127,7 +127,7 @@ class MigrationRunner(Standing):
 
         return self._in_turns(lambda comparison: self._to_apply(comparison, target), work)
 
-    def adopt(self, table: str = "schema_migration", *, source: str | None = None) -> list[str]:
+    def adopt(self, table: str = TABLE, *, source: str | None = None) -> list[str]:
         """Record what `playhouse.migrations` applied, without running it, and return the "source:name" of the new rows.
 
         Its own table stays as it is; a second call finds nothing to do.
