@@ -146,10 +146,11 @@ def test_another_context_is_for_the_code_that_passes_it(run: Run, database: Data
 
 
 def test_arguments_are_called_by_their_flags(run: Run, database: Database, steps: Path, engine_name: str) -> None:
-    database.connect()
+    run("up", "0001_books", "--source", "steps:app")
     for argv, said in (
         (["up", "--lock-wait", "-1"], "signals-peewee: --lock-wait -1.0: expected seconds, from 0 to 1,000,000\n"),
         (["up", "--history-table", "a.b"], "signals-peewee: --history-table a.b: expected a table name"),
+        (["repair", "0001_books", "forget"], "signals-peewee: ACTION forget: expected 'retry', 'done' or 'accept', "),
         (["check"], "signals-peewee: --source steps:app: expected --models beside it"),
         (["stamp", "--from-playhouse", "--source", "more"], "--source steps:app more: expected the one whose scripts"),
     ):
@@ -166,6 +167,21 @@ def test_arguments_are_called_by_their_flags(run: Run, database: Database, steps
     else:
         code, _, err = run("plan", "--rehearse", "--source", "steps:app")
         assert (code, err.partition(":")[2].partition(": pg")[0]) == (2, " --rehearse: expected the URL of a copy")
+
+
+def test_a_step_that_playhouse_has_applied_is_taken_over_by_the_command_that_is_advised(
+    run: Run, database: Database, steps: Path, follow
+) -> None:
+    write(steps, _0001_books=BOOKS.replace("migrator.Model", "db.Model"))
+    theirs = Runner(database, str(steps))
+    theirs.up()
+    theirs.History.create(name="0000_theirs")  # so that theirs are not simply these
+    code, _, err = run("up", "--source", "steps:app")
+    assert code == 5
+    assert "playhouse.migrations has applied it to this database: take its history over with `signals-peewee" in err
+    theirs.History.delete().where(theirs.History.name == "0000_theirs").execute()
+    assert follow(err) == 0
+    assert run("up", "--source", "steps:app")[1] == "nothing to do, 0 pending\n"
 
 
 def test_tables_that_are_missing_are_made_by_the_command_that_is_advised(

@@ -146,7 +146,7 @@ def test_new_writes_the_next_script_and_never_over_another(run: Run, steps: Path
 def test_new_needs_a_folder(run: Run) -> None:
     code, _, err = run("new", "x")
     assert code == 2
-    assert "the one folder that the script is to be written to" in err
+    assert err == "signals-peewee: --source: expected the one folder that the script is to be written to\n"
 
 
 def test_a_database_is_checked_against_models_and_a_script_drafted_from_them(

@@ -11,6 +11,7 @@ from ..errors import InvalidOption
 from ..errors.advice import Advice, Advising
 
 _FLAGS: Mapping[str, str] = {
+    "action": "ACTION",
     "history_table": "--history-table",
     "lock_timeout": "--lock-timeout",
     "lock_wait": "--lock-wait",
@@ -21,7 +22,11 @@ _FLAGS: Mapping[str, str] = {
 }
 """The arguments of a runner and of its methods that have a flag."""
 
-_WORDS: Mapping[str, Sequence[str]] = {"repair": ("repair",), "up": ("up",), "migrate": ("up",)}
+_WORDS: Mapping[str, Sequence[str]] = {
+    "adopt": ("stamp", "--from-playhouse"),
+    "migrate": ("up",),
+    "repair": ("repair",),
+}
 """The methods that a message may advise to call, and what they are after `migrate`."""
 
 
@@ -34,19 +39,18 @@ def worded(error: BaseException, flags: Namespace) -> str:
     return message.worded(lambda advice: _worded(advice, flags)) if isinstance(message, Advising) else str(error)
 
 
-def command(flags: Namespace, *words: str, sources: Sequence[str] | None = None) -> str:
+def command(flags: Namespace, *words: str, source: str | None = None) -> str:
     """Return the command `migrate` that works on the same database and steps as these flags, as a shell takes it.
 
     Args:
         flags: those of the command line; a password is not repeated.
         words: what comes after `migrate`.
-        sources: what stands after --source; by default the same.
+        source: the one that it is about; by default every one of the same.
     """
     before = {"--database": flags.database and without_password(flags.database)}
     before |= {"--schema": flags.schema, "--hosts": flags.hosts}
-    sources = (getattr(flags, "source", None) or ()) if sources is None else sources
-    after = [("--source", source) for source in sources]
-    after.append(("--history-table", getattr(flags, "history_table", None)))
+    sources: list[str] = [source] if source else getattr(flags, "source", None) or []
+    after = [*(("--source", each) for each in sources), ("--history-table", getattr(flags, "history_table", None))]
     given = [*_given(before.items()), "migrate", *words, *_given(after)]
     return f"`signals-peewee {shlex.join(given)}`"
 

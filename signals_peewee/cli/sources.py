@@ -195,7 +195,7 @@ def _check_same(text: str, first: Script, applied: Mapping[str, Mapping[str, str
 def _check_playhouse(text: str, steps: Sequence[Script], database: Database, flags: Namespace) -> None:
     theirs = applied_by_playhouse(database, flags.schema)
     if theirs and {script.name for script in steps}.issuperset(theirs):
-        adopt = command(flags, "stamp", "--from-playhouse", sources=[text])
+        adopt = command(flags, "stamp", "--from-playhouse", source=text)
         many = f"{theirs[0]} and {len(theirs) - 1} more" if theirs[1:] else theirs[0]
         expected = f"steps that are to run, and playhouse.migrations has applied {many}: take that over with {adopt}"
         raise BadArgument("--source", text, expected)

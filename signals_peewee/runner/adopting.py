@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from peewee import CharField, Database, DatabaseError
+from peewee import CharField, Database, DatabaseError, PeeweeException
 
 from ..engine.migrating import Migrating
-from ..errors import InvalidOption, LateStep, MissingStep, NotMigrated
-from ..errors.advice import Advising, passing
+from ..errors import InvalidOption, LateStep, MissingStep, NotMigrated, StepFailed
+from ..errors.advice import Advising, calling, passing
 from .comparison import Comparison
 from .frozen import base_for
 from .scripts import Script
@@ -83,16 +85,28 @@ class Adoption:
             raise LateStep(tuple(script.id for script in late), said)
 
 
-def applied_by_playhouse(database: Database, schema: str | None, table: str = TABLE) -> list[str]:
-    """Return the names of the scripts that playhouse.migrations has applied; none where no such table can be read."""
-    ours = database.connect(reuse_if_open=True)
+def applied_by_playhouse(database: Database, schema: str | None) -> list[str]:
+    """Return the names of the scripts that playhouse.migrations has applied; none where its table cannot be read."""
+    with suppress(PeeweeException):
+        ours = database.connect(reuse_if_open=True)
+        try:
+            return _names_in(database, schema, TABLE)
+        finally:
+            if ours:
+                database.close()
+    return []
+
+
+@contextmanager
+def adoption_named(database: Database, schema: str | None) -> Iterator[None]:
+    """Say of a step that fails that playhouse.migrations has applied it, where it has."""
     try:
-        return _names_in(database, schema, table)
-    except DatabaseError:
-        return []
-    finally:
-        if ours:
-            database.close()
+        yield
+    except StepFailed as error:
+        if error.step.partition(":")[2] in applied_by_playhouse(database, schema):
+            problem = "; playhouse.migrations has applied it to this database: take its history over with "
+            error.args = (Advising(error.args[0], problem, calling("adopt")), *error.args[1:])
+        raise
 
 
 def _names_in(database: Database, schema: str | None, table: str) -> list[str]:
