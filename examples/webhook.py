@@ -240,6 +240,8 @@ def main(command: str = "", word: str = "") -> None:
     if command not in ("serve", "work"):
         sys.exit(__doc__)
     keys = secrets() if command == "serve" else []
+    if word and command == "serve" and not (re.fullmatch("[0-9]{1,5}", word) and int(word) < 1 << 16):
+        sys.exit(f"a port is a number from 0 to 65535, and {word!r} is none")
     with open_store() as store:
         workspace = store.workspace_named("default", create=True)
         if command == "work":

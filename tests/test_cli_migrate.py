@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from playhouse.migrations import Runner
 from runner_kit import BOOKS, PAGES, closing, columns, tables, write
 
 from signals_peewee.cli import main
+from signals_peewee.engine.urls import without_password
 from signals_peewee.runner import DirectorySource, MigrationRunner
 
 Run = Callable[..., tuple[int, str, str]]
@@ -149,7 +151,7 @@ def test_new_writes_the_next_script_and_never_over_another(run: Run, steps: Path
 def test_new_needs_a_folder(run: Run) -> None:
     code, _, err = run("new", "x")
     assert code == 2
-    assert "the one folder that the script is to be written to" in err
+    assert err == "signals-peewee: --source: expected the one folder that the script is to be written to\n"
 
 
 def test_a_database_is_checked_against_models_and_a_script_drafted_from_them(
@@ -191,7 +193,11 @@ def test_the_history_of_playhouse_is_taken_over(run: Run, database: Database, st
     (steps / "0001_books.py").write_text((steps / "0001_books.py").read_text().replace("migrator.Model", "db.Model"))
     Runner(database, str(steps)).up()
     code, out, _ = run("stamp", "--from-playhouse", "--source", "steps:app")
-    assert (code, out.splitlines()[-1]) == (0, "2 steps done, 0 pending")
+    assert (code, out) == (
+        0,
+        "recorded  app:0001_books\nrecorded  app:0002_pages\n2 steps recorded as applied, 0 pending\n",
+    )
+    assert run("stamp", "--from-playhouse", "--source", "steps:app") == (0, "nothing to record, 0 pending\n", "")
 
 
 def test_an_edited_step_is_repaired(run: Run, steps: Path) -> None:
@@ -303,14 +309,17 @@ def test_a_step_that_is_atomic_is_rolled_back_when_it_is_interrupted(run: Run, d
     assert tables(database) == ["books"]
 
 
-def test_the_advice_of_status_names_the_same_source(run: Run, database: Database, steps: Path) -> None:
+def test_the_advice_of_status_names_the_same_database_and_source(
+    run: Run, url: str, database: Database, steps: Path
+) -> None:
     database.connect()  # which makes the file
     _, out, _ = run("status", "--source", "steps:app")
-    assert out.splitlines()[-1] == "2 pending: run `signals-peewee migrate --source steps:app`"
+    shown = shlex.quote(without_password(url))
+    assert out.splitlines()[-1] == f"2 pending: run `signals-peewee --database {shown} migrate --source steps:app`"
 
 
 def test_a_command_that_looks_makes_no_file(tmp_path: Path, steps: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for action in ("status", "plan", "down", "check"):
+    for action in ("status", "down", "check"):
         more = ["--models", "shop_models"] if action == "check" else []
         (tmp_path / "shop_models.py").write_text(MODELS)
         code = main(["--database", "sqlite:///none.db", "migrate", action, *more, "--source", "steps:app"])

@@ -9,7 +9,7 @@ from peewee import Database
 from playhouse.migrations import Runner
 from runner_kit import BOOKS, PAGES, columns, write
 
-from signals_peewee.errors import InvalidOption, LateStep, MissingStep
+from signals_peewee.errors import InvalidOption, LateStep, MissingStep, StepFailed
 from signals_peewee.runner import DirectorySource, InlineSource, MigrationRunner
 
 LAST = "def up(migrator, db):\n    db.execute_sql('CREATE TABLE last (id INTEGER)')\n"
@@ -58,10 +58,25 @@ def test_a_script_that_playhouse_left_out_is_named(database: Database, folder: P
 
 
 def test_there_has_to_be_such_a_history(database: Database, folder: Path) -> None:
-    with pytest.raises(InvalidOption, match="got 'schema_migration', .*schema_migration by default"):
-        ours(database, folder).adopt()
+    database.execute_sql("CREATE TABLE other (id INTEGER)")
+    for table in ("schema_migration", "other"):
+        said = f"got '{table}', expected a table that is there .*, schema_migration by default"
+        with pytest.raises(InvalidOption, match=said):
+            ours(database, folder).adopt(table)
     Runner(database, str(folder), table_name="steps").up()
     assert ours(database, folder).adopt("steps") == ["app:0001_books", "app:0002_pages", "app:0003_last"]
+
+
+def test_a_step_that_fails_because_playhouse_has_applied_it_says_so(database: Database, folder: Path) -> None:
+    Runner(database, str(folder)).up("0002_pages")
+    runner = ours(database, folder)
+    said = r"step app:0001_books failed .*; playhouse.migrations has applied it .* with runner\.adopt\(\)$"
+    with pytest.raises(StepFailed, match=said):
+        runner.up()
+    write(folder, _0003_last="def up(migrator, db):\n    1 / 0\n")
+    runner.adopt()
+    with pytest.raises(StepFailed, match="run it again$"):  # nothing to do with playhouse
+        runner.up()
 
 
 def test_of_several_sources_one_is_named(database: Database, folder: Path) -> None:

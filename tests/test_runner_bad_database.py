@@ -133,8 +133,9 @@ def test_a_disk_that_is_full_in_a_step(file: Path, tmp_path: Path) -> None:
 
 def test_a_disk_that_is_full_in_a_step_that_is_not_atomic(file: Path, tmp_path: Path) -> None:
     assert message(small(file, 2), steps(tmp_path, FILLS, atomic=False), tmp_path, StepFailed) == (
-        f"{FULL}what it had done before stays; look at what it left, then call runner.repair('app:0002_more', 'retry') "
-        "to let it run again, or runner.repair('app:0002_more', 'done') once you finished it by hand"
+        f"{FULL}what it had done before stays; look at what it left, then let it run again with "
+        "runner.repair('app:0002_more', 'retry'), or say that you finished it by hand with "
+        "runner.repair('app:0002_more', 'done')"
     )
 
 

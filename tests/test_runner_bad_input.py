@@ -140,14 +140,12 @@ CASES = {
     ),
     "a mistyped folder": Case(
         InvalidSource,
-        "source 'app' (…/stesp): there is no such folder; correct the path that DirectorySource was given; nothing was "
-        "run",
+        "source 'app' (…/stesp): there is no such folder; correct the path; nothing was run",
         at="stesp",
     ),
     "a file for a folder": Case(
         InvalidSource,
-        "source 'app' (…/steps/0001_books.py): it is no folder; correct the path that DirectorySource was given; "
-        "nothing was run",
+        "source 'app' (…/steps/0001_books.py): it is no folder; correct the path; nothing was run",
         at="steps/0001_books.py",
     ),
     "an empty folder": Case(
@@ -159,15 +157,16 @@ CASES = {
     "an edited script": Case(
         EditedStep,
         "step app:0003_pages (…/steps/0003_pages.py) was edited after it was applied on DAY: checksum HASH is "
-        "recorded, HASH is there; restore it and write a new one, or where the edit changes nothing, call "
-        "runner.repair('app:0003_pages', 'accept'); no further step was run",
+        "recorded, HASH is there; restore it and write a new one, or where the edit changes nothing, accept "
+        "it with runner.repair('app:0003_pages', 'accept'); no further step was run",
         {"0003_pages.py": PAGES.replace("INTEGER", "BIGINT")},
     ),
     "two edited scripts": Case(
         EditedStep,
         "step app:0001_books (…/steps/0001_books.py) was edited after it was applied on DAY: checksum HASH is "
-        "recorded, HASH is there; restore it and write a new one, or where the edit changes nothing, call "
-        "runner.repair('app:0001_books', 'accept'); the same holds for app:0003_pages; no further step was run",
+        "recorded, HASH is there; restore it and write a new one, or where the edit changes nothing, accept "
+        "it with runner.repair('app:0001_books', 'accept'); the same holds for app:0003_pages; no further step was "
+        "run",
         {"0001_books.py": NOTHING, "0003_pages.py": NOTHING},
     ),
     "a script that is gone": Case(
@@ -304,8 +303,8 @@ def test_a_step_that_is_not_atomic_says_what_stays(database: Database, engine_na
     with pytest.raises(MigrationError) as caught:
         migrate(database, source)
     todo = (
-        "look at what it left, then call runner.repair('app:0002_bad', 'retry') to let it run again, or "
-        "runner.repair('app:0002_bad', 'done') once you finished it by hand"
+        "look at what it left, then let it run again with runner.repair('app:0002_bad', 'retry'), or say that you "
+        "finished it by hand with runner.repair('app:0002_bad', 'done')"
     )
     assert as_read(caught.value, tmp_path) == (
         f"step app:0002_bad failed in up() at …/steps/0002_bad.py:6: {SAID[engine_name]} in "

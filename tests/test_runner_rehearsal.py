@@ -10,7 +10,7 @@ import pytest
 from peewee import Database
 from runner_kit import books, closing, columns, opened, write
 
-from signals_peewee.errors import HistoryMismatch, InvalidOption, StepFailed
+from signals_peewee.errors import DatabaseUnavailable, HistoryMismatch, InvalidOption, StepFailed
 from signals_peewee.runner import DirectorySource, MigrationRunner
 
 FILL = """
@@ -145,6 +145,25 @@ def test_the_database_itself_is_no_copy(database: Database, url: str, copy_url: 
     assert columns(database, "books") == ["id", "title", "pages"]
 
 
+def test_a_copy_that_is_not_there_is_named_and_not_made(url: str, engine_name: str, tmp_path: Path) -> None:
+    runner = MigrationRunner(opened(url), books(tmp_path))
+    runner.up()
+    if engine_name == "sqlite":
+        missing, said = f"sqlite:///{tmp_path / 'missing.db'}", f"there is no SQLite file {tmp_path / 'missing.db'}"
+    else:
+        missing, said = urlunsplit(urlsplit(url)._replace(path="/missing")), "Postgres database 'missing': "
+    for copy in (missing, opened(missing)):
+        with pytest.raises(DatabaseUnavailable) as caught:
+            runner.plan(rehearse_on=copy)
+        assert str(caught.value).startswith(f"in the rehearsal, on the copy: {said}")
+    assert not (tmp_path / "missing.db").exists()
+
+
+def test_a_url_that_can_be_no_copy_is_called_by_the_argument(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(InvalidOption, match="^rehearse_on: got 'copy.db', expected sqlite:///file.db or postgresql"):
+        MigrationRunner(database, books(tmp_path)).plan(rehearse_on="copy.db")
+
+
 def test_a_copy_that_has_had_other_steps_is_refused(url: str, copy_url: str, tmp_path: Path) -> None:
     runner, copy = runners(url, copy_url, tmp_path)
     MigrationRunner(copy, books(tmp_path)).down()
@@ -156,6 +175,7 @@ def test_a_copy_that_has_had_other_steps_is_refused(url: str, copy_url: str, tmp
 
 def test_a_step_that_fails_on_the_copy_says_so(database: Database, url: str, copy_url: str, tmp_path: Path) -> None:
     folder = write(tmp_path / "steps", _0001_bad="def up(migrator, db):\n    1 / 0\n")
+    opened(copy_url).connect()  # which makes the file
     runner = MigrationRunner(opened(url), DirectorySource(folder, name="app"))
     with pytest.raises(StepFailed, match=r"in the rehearsal, on the copy: step app:0001_bad failed in up\(\)"):
         runner.plan(rehearse_on=copy_url)

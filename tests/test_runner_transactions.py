@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -417,3 +418,65 @@ def test_a_constraint_that_is_checked_at_the_commit_fails_the_step(postgres_url:
         runner_of(database, broken).up()
     assert caught.value.rolled_back
     assert tables(database) == []
+
+
+def ending(migrator: Any, db: Database) -> None:
+    """The last step."""
+    db.execute_sql(CREATE_ONE)
+    sys.exit(3)
+
+
+def test_a_step_that_ends_the_program_has_failed_and_is_rolled_back(database: Database) -> None:
+    runner = runner_of(database, ending)
+    for _ in range(2):
+        with pytest.raises(StepFailed, match="SystemExit: 3; everything it had done was rolled back") as caught:
+            runner.up()
+        assert (caught.value.step, caught.value.path, caught.value.rolled_back) == ("app:0001_ending", __file__, True)
+        assert isinstance(caught.value.__cause__, SystemExit)
+        assert not database.in_transaction()
+    assert tables(database) == []
+    assert runner.status().pending == ("app:0001_ending",)
+
+
+def test_a_step_that_ends_the_program_and_is_not_atomic_is_unfinished(database: Database) -> None:
+    runner = runner_of(database, InlineStep(ending, atomic=False))
+    with pytest.raises(StepFailed, match="SystemExit: 3; what it had done before stays") as caught:
+        runner.up()
+    assert isinstance(caught.value.__cause__, SystemExit)
+    assert tables(database) == ["one"]
+    with pytest.raises(UnfinishedStep):
+        runner.up()
+
+
+def test_a_step_that_commits_and_ends_the_program_is_reported(database: Database) -> None:
+    def split(migrator: Any, db: Database) -> None:
+        db.execute_sql(CREATE_ONE)
+        db.execute_sql("COMMIT")
+        sys.exit(3)
+
+    with pytest.raises(TransactionEnded, match="SystemExit: 3"):
+        runner_of(database, split).up()
+    assert tables(database) == ["one"]
+
+
+def test_a_way_back_that_ends_the_program_has_failed(database: Database) -> None:
+    runner = runner_of(database, InlineStep(lambda migrator, db: None, ending))
+    runner.up()
+    with pytest.raises(StepFailed, match=r"failed in down\(\) .*SystemExit: 3") as caught:
+        runner.down()
+    assert isinstance(caught.value.__cause__, SystemExit)
+    assert tables(database) == []
+    assert len(runner.status().applied) == 1
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_an_interrupt_in_a_step_stays_one(database: Database, atomic: bool) -> None:
+    def interrupted(migrator: Any, db: Database) -> None:
+        db.execute_sql(CREATE_ONE)
+        raise KeyboardInterrupt
+
+    runner = runner_of(database, InlineStep(interrupted, atomic=atomic))
+    with pytest.raises(KeyboardInterrupt):
+        runner.up()
+    assert not database.in_transaction()
+    assert tables(database) == ([] if atomic else ["one"])

@@ -63,8 +63,10 @@ def test_the_environment_names_the_database_and_a_file_is_the_last_resort(
     assert (tmp_path / "other.db").exists()
 
 
-def test_a_url_may_hold_spaces_and_percent_signs(tmp_path: Path) -> None:
+def test_a_url_may_hold_spaces_percent_signs_and_a_scheme_in_upper_case(tmp_path: Path) -> None:
     open_store(f"sqlite:///{tmp_path}/a%20b.db").close()
+    open_store(f"SQLITE:///{tmp_path}/upper.db").close()
+    assert (tmp_path / "upper.db").exists()
     assert (tmp_path / "a b.db").exists()
 
 

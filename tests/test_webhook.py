@@ -352,6 +352,14 @@ def test_a_receiver_without_a_secret_does_not_start(sqlite_url: str, secret: str
     assert wrong.startswith("WEBHOOK_SECRET has to be whsec_ and base64, for example whsec_")
 
 
+@pytest.mark.parametrize("port", ["abc", "-1", "65536", "8000 "])
+def test_a_port_that_is_none_is_named(sqlite_url: str, port: str) -> None:
+    with script(sqlite_url, "serve", port) as child:
+        said, wrong = child.communicate(timeout=30)
+    assert (child.returncode, said) == (1, "")
+    assert wrong == f"a port is a number from 0 to 65535, and {port!r} is none\n"
+
+
 def test_it_says_how_it_is_used(sqlite_url: str) -> None:
     with script(sqlite_url) as child:
         _, wrong = child.communicate(timeout=30)

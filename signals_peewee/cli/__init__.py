@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from io import TextIOWrapper
 
@@ -16,6 +17,7 @@ from ..errors import (
     SignalsError,
     UnknownStep,
 )
+from .advice import worded
 from .commands import COMMANDS
 from .dates import Dates
 from .errors import BadArgument, BadFile, Interrupted
@@ -51,21 +53,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # feedback comes in every script; terminals do not
     try:
         flags = parser().parse_args(argv)
-        return COMMANDS[flags.command](flags)
     except SystemExit as finished:  # argparse has said what there was to say
         return int(finished.code or 0)
+    try:
+        return COMMANDS[flags.command](flags)
     except (SignalsError, OSError, Interrupted, KeyboardInterrupt) as error:
         code = next(code for kind, code in _CODES if isinstance(error, kind))
-        if (said := _said(error)) is not None:
+        if (said := _said(error, flags)) is not None:
             print(f"{PROGRAM}: {' '.join(said.split())}", file=sys.stderr)
         return code
 
 
-def _said(error: BaseException) -> str | None:
+def _said(error: BaseException, flags: Namespace) -> str | None:
     """Return what is to be said of a failure: nothing where what reads the output has gone, as `head` does."""
     if isinstance(error, OSError) and not isinstance(error, SignalsError):
         # Python would fail to write once more, and complain of it, when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         gone = isinstance(error, BrokenPipeError)
         return None if gone else f"the output cannot be written: {error.strerror or error}"
-    return str(error) or "interrupted"
+    return worded(error, flags) or "interrupted"

@@ -29,7 +29,7 @@ class BadArgument(Refused):
 
     def __init__(self, flag: str, value: object, expected: str) -> None:
         super().__init__(flag, value, expected)
-        self.args = (f"{flag} {value}: expected {expected}",)
+        self.args = (f"{f'{flag} {value}'.rstrip()}: expected {expected}",)
 
 
 class Interrupted(Exception):

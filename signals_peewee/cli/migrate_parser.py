@@ -83,5 +83,9 @@ _SETTINGS = (
     _argument("--history-table", metavar="NAME", help="default: migration_history"),
     _argument("--lock-wait", type=float, metavar="SECONDS", help="for another run to end; default: 60"),
     _argument("--lock-timeout", type=float, metavar="SECONDS", help="for the locks of a statement; default: 2"),
+    _argument(
+        "--out-of-order", choices=("error", "warn", "allow"),
+        help="what to do where a step is pending and a later one was applied; default: error",
+    ),
     _argument("--lint", choices=("warn", "error", "off"), help="what to do about risky operations; default: warn"),
 )  # fmt: skip

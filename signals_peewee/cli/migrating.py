@@ -9,11 +9,13 @@ from functools import partial
 from typing import Any
 
 from ..runner import MigrationRunner, Plan, StepEvent
+from ..runner.adopting import TABLE
 from . import output
+from .advice import command
 from .errors import BadArgument, Interrupted
-from .output import DONE, LOOK, show_result
-from .scripting import write_script
-from .sources import folder_of, models_named, runner_for
+from .output import DONE, LOOK, note, show_result
+from .scripting import has_steps, write_script
+from .sources import Absent, folder_of, models_named, runner_for
 
 
 def migrate(flags: Namespace) -> int:
@@ -23,7 +25,7 @@ def migrate(flags: Namespace) -> int:
     if action == "new" and not flags.models:  # which needs no database
         return _written(flags, "")
     progress = output.Progress()
-    with runner_for(flags, _hearing(flags, progress), create=action == "up") as runner:
+    with runner_for(flags, _hearing(flags, progress), absent=_ABSENT.get(action, "refuse")) as runner:
         try:
             return _ACTIONS[action](flags, runner)
         except KeyboardInterrupt as error:
@@ -50,6 +52,13 @@ def _check(flags: Namespace, action: str) -> None:
         raise BadArgument("--from-playhouse", flags.target or flags.models[0], "no step and no models beside it")
     if action == "stamp" and flags.table and not flags.from_playhouse:
         raise BadArgument("--table", flags.table, "--from-playhouse beside it")
+    sources = getattr(flags, "source", None) or ()
+    if action == "stamp" and flags.from_playhouse and len(sources) > 1:
+        raise BadArgument("--source", " ".join(sources), "the one whose scripts playhouse.migrations applied")
+    if action == "check" and sources and not flags.models:
+        raise BadArgument("--source", " ".join(sources), "--models beside it, to compare the database with")
+    if action == "new":
+        folder_of(flags)
 
 
 def _hearing(flags: Namespace, progress: output.Progress) -> Callable[[StepEvent], None]:
@@ -62,6 +71,8 @@ def _hearing(flags: Namespace, progress: output.Progress) -> Callable[[StepEvent
         progress.finish()
         if event.kind in ("applied", "reverted", "retrying"):
             print(f"{event.kind:<9} {event.step}  ({event.seconds:.2f} s)", flush=True)
+        elif event.kind == "stamped":
+            print(f"{'recorded':<9} {event.step}", flush=True)
         elif event.kind in ("finding", "skipped"):
             print(f"{event.kind:<9} {event.step}  {event.message}", flush=True)
 
@@ -78,7 +89,7 @@ def _down(flags: Namespace, runner: MigrationRunner) -> int:
 
 def _stamp(flags: Namespace, runner: MigrationRunner) -> int:
     if flags.from_playhouse:
-        return _done(flags, runner, runner.adopt(flags.table or "schema_migration"))
+        return _done(flags, runner, runner.adopt(flags.table or TABLE))
     models = models_named(flags.models) if flags.models else None
     return _done(flags, runner, runner.stamp(flags.target, models=models))
 
@@ -88,15 +99,16 @@ def _repair(flags: Namespace, runner: MigrationRunner) -> int:
 
 
 def _done(flags: Namespace, runner: MigrationRunner, changed: list[str]) -> int:
-    show_result(flags, {"changed": changed, "pending": list(runner.status().pending)}, _changed)
+    done, nothing = _WORDS[flags.action or "up"]
+    result = {"changed": changed, "pending": list(runner.status().pending)}
+    show_result(flags, result, partial(_changed, done, nothing))
     return DONE
 
 
-def _changed(result: Mapping[str, Any]) -> str:
-    if not result["changed"]:
-        return "nothing to do: the tables are as they should be"
+def _changed(done: str, nothing: str, result: Mapping[str, Any]) -> str:
     count = len(result["changed"])
-    return f"{count} step{'s' * (count > 1)} done, {len(result['pending'])} pending"
+    what = f"{count} step{'s' * (count > 1)} {done}" if count else nothing
+    return f"{what}, {len(result['pending'])} pending"
 
 
 def _status(flags: Namespace, runner: MigrationRunner) -> int:
@@ -112,8 +124,7 @@ def _status(flags: Namespace, runner: MigrationRunner) -> int:
 def _standing(flags: Namespace, result: Mapping[str, Any]) -> str:
     rows = [(step["step"], step["state"], _when(step["applied_at"]), step["description"]) for step in result["steps"]]
     pending = len(result["pending"])
-    sources = "".join(f" --source {source}" for source in getattr(flags, "source", None) or ())
-    summary = f"{pending} pending: run `signals-peewee migrate{sources}`" if pending else "nothing is pending"
+    summary = f"{pending} pending: run {command(flags)}" if pending else "nothing is pending"
     if begun := _begun(result["steps"]):
         summary = f"{begun} was begun and did not come to its end: see `signals-peewee migrate repair --help`"
     return f"{output.table(('step', 'state', 'applied (UTC)', 'what it does'), rows)}\n{summary}"
@@ -158,6 +169,8 @@ def _drift(flags: Namespace, runner: MigrationRunner) -> int:
 
 
 def _new(flags: Namespace, runner: MigrationRunner) -> int:
+    if has_steps(folder_of(flags)):
+        _check_through(flags, runner)
     text = runner.draft(models_named(flags.models))
     if text is not None:
         return _written(flags, text)
@@ -165,11 +178,34 @@ def _new(flags: Namespace, runner: MigrationRunner) -> int:
     return DONE
 
 
+def _check_through(flags: Namespace, runner: MigrationRunner) -> None:
+    """Refuse to draft what a step that is there may make already."""
+    open_states = ("pending", "late", "running", "reverting")
+    if waiting := [step.id for step in runner.status().steps if step.state in open_states]:
+        first = f"{', '.join(waiting)} may make what would be drafted again: apply first, with {command(flags, 'up')}"
+        raise BadArgument("--models", " ".join(flags.models), f"no step that is pending, because {first}")
+
+
 def _written(flags: Namespace, text: str) -> int:
-    path = write_script(folder_of(flags), flags.name, text)
+    source = folder_of(flags)
+    made = not source.path.exists()
+    path = write_script(source, flags.name, text)
+    if made:
+        note(flags, f"made the folder {source.path}")
     show_result(flags, {"path": str(path)}, lambda _: str(path))
     return DONE
 
+
+_ABSENT: Mapping[str, Absent] = {"up": "make", "plan": "empty", "new": "empty"}
+"""What each action does where there is no SQLite file; the others refuse."""
+
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "up": ("done", "nothing to do"),
+    "down": ("done", "nothing to take back"),
+    "stamp": ("recorded as applied", "nothing to record"),
+    "repair": ("changed in the history", "nothing to change"),
+}
+"""What each action says of the steps that it changed, and where there are none."""
 
 _ACTIONS: Mapping[str, Callable[[Namespace, MigrationRunner], int]] = {
     "up": _up,

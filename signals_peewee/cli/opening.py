@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
+from ..engine import database_from_url, engine_for
 from ..errors import DatabaseUnavailable
 from ..schema import Hosts
 from ..store import SignalStore, open_store
@@ -19,10 +19,11 @@ from ..store.opening import DEFAULT_URL
 from .errors import BadArgument
 
 
-def opened(flags: Namespace, *, migrate: bool = False, create: bool = False) -> SignalStore:
+def opened(flags: Namespace, *, url: str | None = None, migrate: bool = False, create: bool = False) -> SignalStore:
     """Return the store that `--database`, `--schema` and `--hosts` mean.
 
     Args:
+        url: another database, where that of the flags is to be left alone; not with `--hosts`.
         migrate: apply the steps that are pending.
         create: make the SQLite file where there is none; a command that only reads must not.
 
@@ -32,8 +33,8 @@ def opened(flags: Namespace, *, migrate: bool = False, create: bool = False) -> 
     """
     hosts = hosts_named(flags.hosts) if flags.hosts else None
     if not create and hosts is None:
-        check_exists(database_of(flags))
-    return open_store(flags.database, hosts=hosts, schema=flags.schema, migrate=migrate)
+        check_exists(url or database_of(flags))
+    return open_store(url or flags.database, hosts=hosts, schema=flags.schema, migrate=migrate)
 
 
 def database_of(flags: Namespace) -> str:
@@ -47,12 +48,10 @@ def check_exists(url: str) -> None:
     Raises:
         DatabaseUnavailable: there is none.
     """
-    parts = urlsplit(url)
-    file = unquote(parts.path)[1:]
-    if parts.scheme.startswith("sqlite") and not parts.netloc and file and file != ":memory:":
-        path = Path(file)
-        if not path.exists():
-            raise DatabaseUnavailable(f"there is no SQLite file {path}: name one with --database, or run `migrate`")
+    try:
+        engine_for(database_from_url(url)).check_there()
+    except DatabaseUnavailable as error:
+        raise DatabaseUnavailable(f"{error}: name one with --database, or run `migrate`") from error
 
 
 def hosts_named(name: str) -> Hosts:
@@ -84,9 +83,14 @@ def imported(flag: str, name: str) -> ModuleType:
     Raises:
         BadArgument: it cannot be imported.
     """
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)  # where a module that is named on a command line is looked for everywhere else
+    look_here()
     try:
         return importlib.import_module(name)
-    except Exception as error:  # whatever a module of the host's raises
+    except (Exception, SystemExit) as error:  # whatever a module of the host's raises
         raise BadArgument(flag, name, f"a module that can be imported ({type(error).__name__}: {error})") from error
+
+
+def look_here() -> None:
+    """Let a module that is named on the command line be found in the current folder, as it is everywhere else."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)

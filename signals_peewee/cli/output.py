@@ -24,6 +24,12 @@ def show_result(flags: Namespace, result: Mapping[str, Any], as_text: Callable[[
     print(as_json(result) if flags.json else as_text(result), flush=True)
 
 
+def note(flags: Namespace, text: str) -> None:
+    """Say something beside the result, to people alone."""
+    if not flags.json:
+        print(text, file=sys.stderr, flush=True)
+
+
 def as_json(value: object) -> str:
     """Return `value` as one JSON text; times are ISO 8601 in UTC, ending in Z."""
     plain = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"

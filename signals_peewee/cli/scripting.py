@@ -50,8 +50,13 @@ def write_script(source: DirectorySource, name: str, text: str) -> Path:
     return path
 
 
+def has_steps(source: DirectorySource) -> bool:
+    """Tell whether the folder is there and holds a script."""
+    return source.path.is_dir() and any(source.path.glob("[0-9]*.py"))
+
+
 def _highest(source: DirectorySource) -> int:
-    if not source.path.is_dir() or not any(source.path.glob("[0-9]*.py")):
+    if not has_steps(source):
         return 0
     try:
         return source.scripts()[-1].number

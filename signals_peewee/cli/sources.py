@@ -4,51 +4,80 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from peewee import AutoField, Database, Model
 
 from ..engine import database_from_url
+from ..engine.urls import IN_MEMORY, makes_file
 from ..errors import InvalidOption
 from ..runner import DirectorySource, MigrationRunner, PackageSource, Source, StepEvent
+from ..runner.adopting import applied_by_playhouse
+from ..runner.scripts import Script
 from ..runner.session import applied_in
 from ..store.steps import SOURCE_NAME
+from .advice import command
 from .errors import BadArgument
-from .opening import check_exists, database_of, imported, opened
+from .opening import check_exists, database_of, imported, look_here, opened
+from .output import note
+from .scripting import has_steps
 
-_OPTIONS = ("history_table", "lock_wait", "lock_timeout", "lint")
+_OPTIONS = ("history_table", "lock_wait", "lock_timeout", "out_of_order", "lint")
+
+Absent = Literal["make", "refuse", "empty"]
+"""What to do where there is no SQLite file yet: make it, refuse, or look at an empty database in its place."""
 
 
 @contextmanager
-def runner_for(flags: Namespace, hear: Callable[[StepEvent], None], *, create: bool) -> Iterator[MigrationRunner]:
+def runner_for(flags: Namespace, hear: Callable[[StepEvent], None], *, absent: Absent) -> Iterator[MigrationRunner]:
     """Open the database that the flags mean, and yield a runner of the steps that they mean.
 
     Args:
         flags: those of the command line.
         hear: is told of every step.
-        create: make the SQLite file where there is none.
+        absent: what to do where there is no SQLite file yet.
     """
     options = {name: getattr(flags, name) for name in _OPTIONS if getattr(flags, name, None) is not None}
-    options["on_event"] = hear
+    with _runner(flags, {**options, "on_event": hear}, absent) as runner:
+        yield runner
+    if absent == "empty" and not flags.hosts and makes_file(database_of(flags)):
+        note(flags, f"{database_of(flags)} is not there yet: this is for an empty database")
+
+
+@contextmanager
+def _runner(flags: Namespace, options: dict[str, Any], absent: Absent) -> Iterator[MigrationRunner]:
     if not getattr(flags, "source", None):
-        with opened(flags, create=create) as store:
+        url = None if flags.hosts else _url(flags, absent)
+        with opened(flags, url=url, create=absent == "make") as store:
             yield store.runner(**options)
         return
     if flags.hosts:
         raise BadArgument("--hosts", flags.hosts, "to stand without --source: it is for the library's own steps")
-    sources: list[Source] = [source_named(text) for text in flags.source]
-    if not create:
-        check_exists(database_of(flags))
-    database = database_from_url(database_of(flags))
+    sources: list[Source] = [source_named(text, folder=flags.action == "new") for text in flags.source]
+    database = database_from_url(_url(flags, absent))
     try:
         _check_names(database, sources, flags)
         yield MigrationRunner(database, sources, schema=flags.schema, **options)
     finally:
         database.close()
+
+
+def _url(flags: Namespace, absent: Absent) -> str:
+    """Return the URL of the database that is there, that is to be made, or that stands for it.
+
+    Raises:
+        DatabaseUnavailable: there is none.
+    """
+    url = database_of(flags)
+    if absent == "empty" and makes_file(url):
+        return IN_MEMORY
+    if absent != "make":
+        check_exists(url)
+    return url
 
 
 def source_named(text: str, *, folder: bool = False) -> DirectorySource | PackageSource:
@@ -62,7 +91,10 @@ def source_named(text: str, *, folder: bool = False) -> DirectorySource | Packag
         BadArgument: the name can be none, or there is neither a folder nor a package that is called so.
     """
     where, name = _split(text)
+    if not where:
+        raise BadArgument("--source", f'"{text}"', "a folder or a package; the current folder is .")
     path = Path(where)
+    look_here()
     try:
         if folder or path.is_dir() or "/" in where or os.sep in where:
             return DirectorySource(path, name=name or path.resolve().name)
@@ -128,24 +160,46 @@ def _check_names(database: Database, sources: list[Source], flags: Namespace) ->
         BadArgument: a name that was guessed is none of the history's; or it has had the same scripts under another one.
         InvalidSource: a place has no scripts.
     """
-    firsts = [source.scripts()[0] for source in sources]
+    scripts = [_scripts(source, flags) for source in sources]
     table = getattr(flags, "history_table", None) or "migration_history"
     wait = getattr(flags, "lock_wait", None)
     applied = applied_in(database, table, flags.schema, 60.0 if wait is None else wait)
     known = ", ".join(sorted(applied.keys() - {SOURCE_NAME}))
-    for text, source, first in zip(flags.source, sources, firsts, strict=True):
+    for text, source, steps in zip(flags.source, sources, scripts, strict=True):
         if source.name in applied:
             continue
         if known and not _split(text)[1]:
             expected = f"WHERE:NAME, with a name, because the history knows {known} and not {source.name}"
             raise BadArgument("--source", text, expected)
-        for name, steps in applied.items() if flags.action != "stamp" else ():
-            if first.checksum and steps.get(first.name) == first.checksum:
-                expected = (
-                    f"{_split(text)[0]}:{name}, because {first.name} was applied under that name; `migrate stamp` "
-                    "records the steps under another one"
-                )
-                raise BadArgument("--source", text, expected)
+        if steps and flags.action != "stamp":
+            _check_same(text, steps[0], applied)
+        if steps and flags.action in ("up", "plan", None):
+            _check_playhouse(text, steps, database, flags)
+
+
+def _scripts(source: Source, flags: Namespace) -> Sequence[Script]:
+    """Return what a source holds; `new` may be there to write the first."""
+    empty = flags.action == "new" and isinstance(source, DirectorySource) and not has_steps(source)
+    return () if empty else source.scripts()
+
+
+def _check_same(text: str, first: Script, applied: Mapping[str, Mapping[str, str]]) -> None:
+    for name, checksums in applied.items():
+        if first.checksum and checksums.get(first.name) == first.checksum:
+            expected = (
+                f"{_split(text)[0]}:{name}, because {first.name} was applied under that name; `migrate stamp` "
+                "records the steps under another one"
+            )
+            raise BadArgument("--source", text, expected)
+
+
+def _check_playhouse(text: str, steps: Sequence[Script], database: Database, flags: Namespace) -> None:
+    theirs = applied_by_playhouse(database, flags.schema)
+    if theirs and {script.name for script in steps}.issuperset(theirs):
+        adopt = command(flags, "stamp", "--from-playhouse", source=text)
+        many = f"{theirs[0]} and {len(theirs) - 1} more" if theirs[1:] else theirs[0]
+        expected = f"steps that are to run, and playhouse.migrations has applied {many}: take that over with {adopt}"
+        raise BadArgument("--source", text, expected)
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -42,6 +42,13 @@ class Engine(ABC):
             InvalidOption: the database has no schemas, or the name is not one.
         """
 
+    def check_there(self) -> None:  # noqa: B027
+        """Refuse to connect where that would make a database.
+
+        Raises:
+            DatabaseUnavailable: there is none yet.
+        """
+
     @abstractmethod
     def check_ready(self) -> None:
         """Refuse a connection on which keys between tables would not be kept."""

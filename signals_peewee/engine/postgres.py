@@ -20,6 +20,7 @@ from ..errors import (
     SignalsError,
     TransactionAborted,
 )
+from ..errors.advice import MIGRATING, Advising
 from .base import Engine, ascii_lower
 from .bulk import Appender, Bulk, Table, Target, column_type
 from .bulk_postgres import PostgresAppender, PostgresBulk, array_text
@@ -148,10 +149,7 @@ class Postgres(Engine):
         if self.is_transient(error) or state == _ABORTED:
             return _ended(first, aborted=state == _ABORTED)
         if state in (_NO_TABLE, _NO_COLUMN, _NO_SCHEMA):
-            return NotMigrated(
-                f"{first}: the tables are missing or older than the code; call store.migrate() "
-                "or run `signals-peewee migrate up`"
-            )
+            return NotMigrated(Advising(f"{first}: the tables are missing or older than the code; ", MIGRATING))
         if state in (_READ_ONLY, _NO_SPACE, _NO_RIGHT) or (
             isinstance(error, (OperationalError, InterfaceError)) and not self.is_transient(error)
         ):

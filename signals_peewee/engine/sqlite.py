@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from peewee import OP, SQL, Case, Expression, Node, NodeList, fn
 
 from ..errors import DatabaseUnavailable, InvalidOption, NotMigrated, SignalsError
+from ..errors.advice import MIGRATING, Advising
 from .base import Engine, ascii_lower
 from .bulk import Appender, Bulk, Table, Target
 from .bulk_sqlite import SqliteAppender, SqliteBulk
@@ -70,7 +71,13 @@ class Sqlite(Engine):
 
     def check_schema(self, schema: str | None) -> None:
         if schema is not None:
-            raise InvalidOption("schema", schema, "None on SQLite, which has no schemas: use a file for each tenant")
+            raise InvalidOption("schema", schema, "none on SQLite, which has no schemas: use a file for each tenant")
+
+    def check_there(self) -> None:
+        name = str(self.database.database)
+        in_a_file = name and ":memory:" not in name and "mode=memory" not in name
+        if in_a_file and not self._file.exists():
+            raise DatabaseUnavailable(f"there is no SQLite file {self._file}")
 
     def check_ready(self) -> None:
         (enforced,) = self.database.execute_sql("PRAGMA foreign_keys").fetchone()
@@ -146,10 +153,7 @@ class Sqlite(Engine):
     def explain(self, error: BaseException) -> SignalsError | None:
         text = str(error)
         if missing := _MISSING.search(text):
-            return NotMigrated(
-                f"{missing[0]}: the tables are missing or older than the code; call store.migrate() "
-                "or run `signals-peewee migrate up`"
-            )
+            return NotMigrated(Advising(f"{missing[0]}: the tables are missing or older than the code; ", MIGRATING))
         if _UNAVAILABLE.search(text):
             return DatabaseUnavailable(f"SQLite file {self._file}: {text}{self._why(text)}")
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
@@ -11,6 +12,7 @@ from peewee import Database
 from ..errors import InvalidOption
 
 SQLITE, POSTGRES = ("sqlite", "sqlite+pool"), ("postgres", "postgresql", "postgres+pool", "postgresql+pool")
+IN_MEMORY = "sqlite:///:memory:"
 BUSY_TIMEOUT = 5.0
 _FORMS = "sqlite:///file.db or postgresql://user:password@host/name"
 _ESCAPED = "a usable Postgres URL; in a user or password, / ? # @ % are written %2F %3F %23 %40 %25"
@@ -42,6 +44,7 @@ def database_from_url(url: str, **options: Any) -> Database:
         _ = parts.port
     except ValueError as error:
         raise InvalidOption("url", without_password(url), _ESCAPED) from error
+    url = parts.scheme + url[len(parts.scheme) :]  # whatever its case
     if parts.scheme in SQLITE:
         database: Database = connect(f"{parts.scheme}:///_", **{**_sqlite(url, parts), **options})
         return database
@@ -58,6 +61,18 @@ def database_from_url(url: str, **options: Any) -> Database:
     except (ValueError, TypeError) as error:
         raise InvalidOption("url", without_password(url), _ESCAPED) from error
     return database
+
+
+def makes_file(url: str) -> bool:
+    """Tell whether to connect to a URL would make a SQLite file that is not there.
+
+    Raises:
+        InvalidOption: as `database_from_url`.
+    """
+    file = str(database_from_url(url).database)
+    if urlsplit(url).scheme not in SQLITE or file.startswith(("file:", ":memory:")):
+        return False
+    return not Path(file).exists() and Path(file).parent.is_dir()
 
 
 def without_password(url: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .advice import Advising
 from .tree import SignalsError
 
 
@@ -90,7 +91,7 @@ class HistoryMismatch(MigrationError):
 
     def __init__(self, steps: tuple[str, ...], problem: str) -> None:
         self.steps = steps
-        super().__init__(f"{problem}; no further step was run")
+        super().__init__(Advising(problem, "; no further step was run"))
 
 
 class EditedStep(HistoryMismatch):
@@ -190,9 +191,8 @@ class StepFailed(MigrationError):
         self.rolled_back = rolled_back
         where = f"{path}:{line}" if line else path
         sql = f" in {statement!r}" if statement else ""
-        super().__init__(
-            f"step {step} failed in {direction}() at {where}: {problem}{sql}; {_UNDONE[rolled_back]}; {next_action}"
-        )
+        said = f"step {step} failed in {direction}() at {where}: {problem}{sql}; {_UNDONE[rolled_back]}; "
+        super().__init__(Advising(said, next_action))
 
 
 class StepRefused(StepFailed):

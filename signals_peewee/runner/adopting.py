@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from peewee import CharField, DatabaseError
+from peewee import CharField, Database, DatabaseError, PeeweeException
 
 from ..engine.migrating import Migrating
-from ..errors import InvalidOption, LateStep, MissingStep
+from ..errors import InvalidOption, LateStep, MissingStep, NotMigrated, StepFailed
+from ..errors.advice import Advising, calling, passing
 from .comparison import Comparison
 from .frozen import base_for
 from .scripts import Script
+
+TABLE = "schema_migration"
+"""Where playhouse.migrations keeps its history, unless it is told otherwise."""
 
 
 class Adoption:
@@ -48,21 +54,15 @@ class Adoption:
         return [pending[name] for name in names if name in pending]
 
     def _names(self) -> list[str]:
-        table, base = self._table, base_for(self._migrating.database, self._schema)
-
-        class Applied(base):  # type: ignore[misc, valid-type]
-            name = CharField(unique=True)
-
-            class Meta:
-                table_name = table
-
-        history: Any = Applied
+        table = self._table
         try:
-            return [name for (name,) in history.select(history.name).order_by(history.id).tuples()]
+            return _names_in(self._migrating.database, self._schema, table)
         except DatabaseError as error:
-            if not self._migrating.is_missing_table(error):
+            if not isinstance(self._migrating.engine.explain(error), NotMigrated):
                 raise
-            expected = "the table in which playhouse.migrations keeps its history, which is schema_migration by default"
+            expected = (
+                "a table that is there and in which playhouse.migrations keeps its history, schema_migration by default"
+            )
             raise InvalidOption("table", table, expected) from error
 
     def _check_known(self, names: list[str], scripts: dict[str, Script]) -> None:
@@ -79,6 +79,44 @@ class Adoption:
         if late := [script for script in pending if script.name not in names and script.number < highest]:
             problem = (
                 f"playhouse.migrations has not applied {', '.join(script.name for script in late)}, but later scripts; "
-                "apply it with playhouse first, renumber it, or say out_of_order='warn'; nothing was recorded"
+                "apply it with playhouse first, renumber it, or pass "
             )
-            raise LateStep(tuple(script.id for script in late), problem)
+            said = Advising(problem, passing("out_of_order", "warn"), "; nothing was recorded")
+            raise LateStep(tuple(script.id for script in late), said)
+
+
+def applied_by_playhouse(database: Database, schema: str | None) -> list[str]:
+    """Return the names of the scripts that playhouse.migrations has applied; none where its table cannot be read."""
+    with suppress(PeeweeException):
+        ours = database.connect(reuse_if_open=True)
+        try:
+            return _names_in(database, schema, TABLE)
+        finally:
+            if ours:
+                database.close()
+    return []
+
+
+@contextmanager
+def adoption_named(database: Database, schema: str | None) -> Iterator[None]:
+    """Say of a step that fails that playhouse.migrations has applied it, where it has."""
+    try:
+        yield
+    except StepFailed as error:
+        if error.step.partition(":")[2] in applied_by_playhouse(database, schema):
+            problem = "; playhouse.migrations has applied it to this database: take its history over with "
+            error.args = (Advising(error.args[0], problem, calling("adopt")), *error.args[1:])
+        raise
+
+
+def _names_in(database: Database, schema: str | None, table: str) -> list[str]:
+    base = base_for(database, schema)
+
+    class Applied(base):  # type: ignore[misc, valid-type]
+        name = CharField(unique=True)
+
+        class Meta:
+            table_name = table
+
+    history: Any = Applied
+    return [name for (name,) in history.select(history.name).order_by(history.id).tuples()]

@@ -19,6 +19,8 @@ from .scripts import Script
 from .statements import Failures, watched
 
 _MARK = "signals_peewee_step"
+_WRONG = (Exception, SystemExit)
+"""What a step can raise that is its failure: its sys.exit() is not for the whole program; Ctrl-C is."""
 
 
 class Job(NamedTuple):
@@ -96,7 +98,7 @@ class Attempt:
                     with self._migrating.keeping_keys(rows=1):
                         job.finish(seconds)
                     finished = True
-            except Exception as error:
+            except _WRONG as error:
                 if begun:
                     raise self._failure(job, error, failures, committing=finished) from _origin(error)
                 if self._migrating.is_busy(error):
@@ -120,7 +122,7 @@ class Attempt:
                 with guard():
                     _run(job.change)
                     self._refuse_open_transaction()
-            except Exception as error:
+            except _WRONG as error:
                 with suppress(PeeweeException):
                     self._end_transaction()
                 left = self._left_by(job, error)
@@ -130,7 +132,7 @@ class Attempt:
                 job.finish(time.monotonic() - started)
         return True
 
-    def _left_by(self, job: Job, error: Exception) -> Left:
+    def _left_by(self, job: Job, error: BaseException) -> Left:
         """A step whose first operation was refused before it ran has left nothing, and need not be looked at."""
         if isinstance(error, (OperationRefused, Unaccepted)) and job.untouched():
             with suppress(PeeweeException), self._migrating.engine.write():
@@ -180,7 +182,7 @@ class Attempt:
         database.execute_sql(f"SAVEPOINT {_MARK}")
         try:
             _run(change)
-        except Exception as error:
+        except _WRONG as error:
             if self._migrating.transaction_state() == "none":
                 self._reopen()
                 raise Ended("none") from error

@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..errors import DatabaseAhead, EditedStep, LateStep, MissingStep, UnfinishedStep
+from ..errors.advice import Advising, calling, passing
 from .catalog import Catalog, identified
 from .context import Context
+from .failure import unfinished
 from .history import Row
 from .options import Policies
 from .order import in_running_order, needed_for
@@ -70,20 +72,21 @@ class Comparison:
         """
         for row in self.missing:
             if renamed := [script for script in self.pending[row.source] if script.number == number_of(row)]:
-                todo = f"if it is {renamed[0].path} now, give that its old name back: databases know the step by it"
+                place = renamed[0].path
+                todo = Advising(f"if it is {place} now, give that its old name back: databases know the step by it")
             else:
-                todo = f"restore it, or let it be forgotten with runner.repair({row.id!r}, 'forget')"
-            problem = f"step {row.id} was applied on {row.day}, and its script is gone; {todo}"
-            raise MissingStep(ids(self.missing), f"{problem}{_others(self.missing)}")
+                todo = Advising("restore it, or let it be forgotten with ", calling("repair", row.id, "forget"))
+            problem = f"step {row.id} was applied on {row.day}, and its script is gone; "
+            raise MissingStep(ids(self.missing), Advising(problem, todo, _others(self.missing)))
         for row in self.edited:
             script = self.catalog.by_id[row.id]
             problem = (
                 f"step {row.id} ({script.path}) was edited after it was applied on {row.day}: "
                 f"checksum {row.checksum[:12]} is recorded, {script.checksum[:12]} is there; restore it and write a "
-                f"new one, or where the edit changes nothing, call runner.repair({row.id!r}, 'accept')"
-                f"{_others(self.edited)}"
+                "new one, or where the edit changes nothing, accept it with "
             )
-            raise EditedStep(ids(self.edited), problem)
+            accept = calling("repair", row.id, "accept")
+            raise EditedStep(ids(self.edited), Advising(problem, accept, _others(self.edited)))
 
     def check_finished(self) -> None:
         """Refuse to go on after a step of which only a person can tell what it left. Call it with the lock held.
@@ -93,12 +96,8 @@ class Comparison:
         """
         for row in self.unfinished:
             action = "applied" if row.state == "running" else "reverted"
-            problem = (
-                f"step {row.id} was begun to be {action} on {row.day} and never finished; "
-                f"look at what it left, then call runner.repair({row.id!r}, 'retry') to let it run again, or "
-                f"runner.repair({row.id!r}, 'done') once you finished it by hand"
-            )
-            raise UnfinishedStep(ids(self.unfinished), problem)
+            problem = f"step {row.id} was begun to be {action} on {row.day} and never finished; "
+            raise UnfinishedStep(ids(self.unfinished), Advising(problem, unfinished(row.id)))
 
     def to_apply(self, target: str | None, policies: Policies) -> list[Script]:
         """Return the steps that are to run, in their order.
@@ -152,10 +151,10 @@ class Comparison:
         late = tuple(script for script in pending if script in self.late)
         if late and out_of_order == "error":
             names = ", ".join(f"{script.id} ({script.path})" for script in late)
+            problem = f"{names} comes before steps that were applied already; give it a number behind them, or pass "
+            allow = passing("out_of_order", "allow")
             raise LateStep(
-                tuple(script.id for script in late),
-                f"{names} comes before steps that were applied already; give it a number behind them, or pass "
-                "out_of_order='allow' where order does not matter",
+                tuple(script.id for script in late), Advising(problem, allow, " where order does not matter")
             )
 
     def _highest(self, script: Script) -> int:

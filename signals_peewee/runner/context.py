@@ -10,6 +10,7 @@ from typing import Any
 from peewee import Database, ForeignKeyField, Model
 
 from ..errors import ContextChanged, InvalidOption
+from ..errors.advice import Advice, Advising, calling
 from .frozen import key_of, reference
 
 Description = Mapping[str, Any]
@@ -60,10 +61,15 @@ class Context:
         key = next((key for key in sorted({*before, *present}) if before.get(key) != present.get(key)), "")
         problem = (
             f"context of source {self.source!r}: {key!r} was {_shown(before.get(key))} when its steps were applied and "
-            f"is {_shown(present.get(key))} now; pass what it was, or move the tables over by hand and accept the "
-            f"present context with runner.repair({self.source!r}, 'accept')"
+            f"is {_shown(present.get(key))} now; "
         )
-        raise ContextChanged(self.source, key, before.get(key), present.get(key), problem)
+        said = Advising(
+            problem,
+            Advice("context", (), "pass what it was"),
+            ", or move the tables over by hand and accept the present context with ",
+            calling("repair", self.source, "accept"),
+        )
+        raise ContextChanged(self.source, key, before.get(key), present.get(key), said)
 
 
 def contexts_of(sources: list[str], context: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Context]:

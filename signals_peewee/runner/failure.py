@@ -10,6 +10,7 @@ from peewee import PeeweeException
 from ..engine.base import Engine
 from ..engine.migrating import TransactionState
 from ..errors import DatabaseUnavailable, StepFailed, StepRefused, TransactionEnded
+from ..errors.advice import Advising, calling
 from .lint import Unaccepted
 from .scripts import Script, line_in
 from .statements import Failures
@@ -37,7 +38,7 @@ class Ended(Exception):
         self.state = state
 
 
-def not_begun(step: Script, error: Exception, engine: Engine) -> Exception:
+def not_begun(step: Script, error: BaseException, engine: Engine) -> BaseException:
     """Return the error that names the step of which nothing was done, because the database was not to be had."""
     known = engine.explain(error)
     if not isinstance(known, DatabaseUnavailable):
@@ -86,7 +87,7 @@ def _cause(error: BaseException, failures: Failures) -> BaseException | None:
 
 
 def _problem(error: BaseException, cause: BaseException | None) -> str:
-    what = f"{type(cause).__name__}: {said(cause)}" if cause else ""
+    what = called(cause) if cause else ""
     if isinstance(error, Unaccepted):
         return str(error)
     if not isinstance(error, Ended):
@@ -95,6 +96,11 @@ def _problem(error: BaseException, cause: BaseException | None) -> str:
         return f"it went on after a statement had failed, which aborts a transaction ({what})"
     ended = "it committed or rolled back the transaction that was to hold its change and its row in the history"
     return f"{ended} ({what})" if what else ended
+
+
+def called(error: BaseException) -> str:
+    """Return what an error is and says, in one line."""
+    return ": ".join(filter(None, (type(error).__name__, said(error))))
 
 
 def said(error: BaseException) -> str:
@@ -115,7 +121,12 @@ def _next(step: Script, left: Left, *, outside: bool) -> str:
         return "run it again: if it was, it is recorded as applied, and does not run twice"
     if left == "everything":
         return "it failed after its transaction was committed, so nothing of it is missing, and the history says so"
-    return (
-        f"look at what it left, then call runner.repair({step.id!r}, 'retry') to let it run again, or "
-        f"runner.repair({step.id!r}, 'done') once you finished it by hand"
+    return unfinished(step.id)
+
+
+def unfinished(step: str) -> Advising:
+    """Return what is to be done about a step of which only a person can tell what it left."""
+    retry, done = calling("repair", step, "retry"), calling("repair", step, "done")
+    return Advising(
+        "look at what it left, then let it run again with ", retry, ", or say that you finished it by hand with ", done
     )

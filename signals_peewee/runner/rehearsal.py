@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
-from peewee import Database
+from peewee import Database, PeeweeException
 
 from ..engine import database_from_url, plain_database
 from ..engine.altering import Finding
-from ..engine.migrating import Migrating
-from ..errors import HistoryMismatch, InvalidOption, MigrationError
+from ..engine.migrating import Migrating, migrating_for
+from ..errors import DatabaseUnavailable, HistoryMismatch, InvalidOption, MigrationError
+from ..errors.advice import Advising
 from .events import StepEvent
+from .failure import said
 from .history import Row
 from .trace import Statement, Trace
 
@@ -60,19 +62,36 @@ def copy_of(migrating: Migrating, where: Copy) -> Iterator[Database]:
     """Open the copy that a rehearsal is to run on.
 
     Raises:
-        InvalidOption: it is no database, or the very one that is not to be changed.
+        InvalidOption: it is no database.
+        DatabaseUnavailable: it is not there, or cannot be reached; none is made.
     """
     if where is True:
         with migrating.copied() as database:
             yield database
         return
-    database = database_from_url(where) if isinstance(where, str) else plain_database(where)
-    ours = database.connect(reuse_if_open=True)
+    database = _named(where)
+    ours = _connected(migrating_for(database))
     try:
         yield database
     finally:
         if ours:
             database.close()
+
+
+def _named(where: str | Database) -> Database:
+    try:
+        return database_from_url(where) if isinstance(where, str) else plain_database(where)
+    except InvalidOption as error:
+        raise InvalidOption("rehearse_on", error.value, error.expected) from error
+
+
+def _connected(copy: Migrating) -> bool:
+    """Connect to a copy, and tell whether it was not connected before."""
+    copy.engine.check_there()
+    try:
+        return bool(copy.database.connect(reuse_if_open=True))
+    except PeeweeException as error:
+        raise copy.engine.explain(error) or MigrationError(said(error)) from error
 
 
 def check_copy(original: Migrating, copy: Migrating) -> None:
@@ -110,6 +129,6 @@ def on_the_copy() -> Iterator[None]:
     """Say of whatever goes wrong that it went wrong on the copy."""
     try:
         yield
-    except MigrationError as error:
-        error.args = (f"in the rehearsal, on the copy: {error.args[0]}", *error.args[1:])
+    except (MigrationError, DatabaseUnavailable) as error:
+        error.args = (Advising("in the rehearsal, on the copy: ", error.args[0]), *error.args[1:])
         raise

@@ -8,7 +8,7 @@ from typing import Any
 from peewee import Database, Model
 
 from ..errors import DriftFound, IrreversibleStep
-from .adopting import Adoption
+from .adopting import TABLE, Adoption, adoption_named
 from .catalog import Catalog
 from .comparison import Comparison
 from .drift import drift_of
@@ -101,7 +101,8 @@ class MigrationRunner(Standing):
             loaded.update({step.id: step.load() for step in steps if step.id not in loaded})
             return steps
 
-        return self._in_turns(chosen, lambda turn, steps, done: turn.apply(steps, loaded, done))
+        with adoption_named(self._setup.migrating.database, self._setup.schema):
+            return self._in_turns(chosen, lambda turn, steps, done: turn.apply(steps, loaded, done))
 
     def stamp(self, target: str | None = None, *, models: Iterable[type[Model]] | None = None) -> list[str]:
         """Record the pending steps as applied without running them, and return their "source:name".
@@ -127,7 +128,7 @@ class MigrationRunner(Standing):
 
         return self._in_turns(lambda comparison: self._to_apply(comparison, target), work)
 
-    def adopt(self, table: str = "schema_migration", *, source: str | None = None) -> list[str]:
+    def adopt(self, table: str = TABLE, *, source: str | None = None) -> list[str]:
         """Record what `playhouse.migrations` applied, without running it, and return the "source:name" of the new rows.
 
         Its own table stays as it is; a second call finds nothing to do.

@@ -115,7 +115,7 @@ class FileScript(Script):
         module.__file__ = self.path
         try:
             exec(compile(self.text, self.path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             problem = f"its module cannot be executed: {type(error).__name__}: {error}; correct it"
             raise InvalidScript(self.id, self.path, line_in(self.path, error), problem) from error
         up, down = module.__dict__.get("up"), module.__dict__.get("down")

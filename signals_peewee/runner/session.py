@@ -10,6 +10,7 @@ from peewee import Database, DatabaseError, PeeweeException
 from ..engine.migrating import Held, Migrating, migrating_for
 from ..engine.waiting import pauses
 from ..errors import DatabaseUnavailable, InvalidOption, MigrationError, MissingDriver, NotMigrated, OpenTransaction
+from ..errors.advice import Advising, passing
 from .failure import said
 from .history import STATES, History, Row
 
@@ -93,9 +94,9 @@ class Session:
         return rows
 
     def _strange(self, why: str) -> MigrationError:
+        problem = f"the table {self._table!r} is not a history of this runner: {why}; no step was run, and it was not "
         return MigrationError(
-            f"the table {self._table!r} is not a history of this runner: {why}; no step was run, and it was not "
-            "touched: pass history_table='…', a name that nothing else uses"
+            Advising(problem, "touched: pass ", passing("history_table", "…"), ", a name that nothing else uses")
         )
 
     @contextmanager

@@ -68,7 +68,7 @@ class DirectorySource:
         except OSError as error:
             problem = f"it cannot be read: {error.strerror}: {error.filename}; let this process read it"
             raise InvalidSource(self.name, folder, problem) from error
-        raise InvalidSource(self.name, folder, f"{problem}; correct the path that DirectorySource was given")
+        raise InvalidSource(self.name, folder, f"{problem}; correct the path")
 
 
 class PackageSource:

@@ -13,6 +13,7 @@ from peewee import Database
 from ..engine import engine_for, plain_database
 from ..engine.bulk import table_of
 from ..errors import ContextChanged, HostsChanged, InvalidOption, NotFound, NotMigrated
+from ..errors.advice import MIGRATING, Advising
 from ..schema import Hosts, Models, Vocabularies, Wiring
 from ..schema.hosts import key_of
 from ..schema.ids import IdKind, new_ids
@@ -243,10 +244,8 @@ class SignalStore:
         with _hosts_named():
             pending = self.runner().status().pending
         if pending:
-            raise NotMigrated(
-                f"{len(pending)} steps are pending, the first is {pending[0]}: call store.migrate() "
-                "or run `signals-peewee migrate up`"
-            )
+            said = f"{len(pending)} steps are pending, the first is {pending[0]}: "
+            raise NotMigrated(Advising(said, MIGRATING))
         self._ready = True
 
 
