@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,12 +94,93 @@ def test_a_down_that_was_killed_goes_on_after_retry(database: Database, url: str
     runner.up()
     killed_inside(url, folder, "down")
     runner.repair("app:0001_mixed", "retry")
-    assert runner.status().applied == ("app:0001_mixed",)
-    assert runner.up() == []
     assert runner.down() == ["app:0001_mixed"]
     assert skipped(heard) == ["add_column books.old", "drop_index books.books_pages"]
     assert contents(database) == [(1, "one", 3), (2, "two", 3)]
-    assert runner.status().applied == ()
+    assert (runner.status().applied, runner.status().pending) == ((), ("app:0001_mixed",))
+    assert runner.up() == ["app:0001_mixed"]
+
+
+def test_over_tables_that_are_half_reverted_nothing_is_said_to_be_well(
+    database: Database, url: str, folder: Path
+) -> None:
+    runner = runner_on(database, folder)
+    (folder / "go").touch()
+    runner.up()
+    killed_inside(url, folder, "down")
+    runner.repair("app:0001_mixed", "retry")
+    half = contents(database)
+    (step,) = runner.status().steps
+    assert (step.state, runner.status().applied, runner.status().pending) == ("reverting", (), ())
+    write(folder, _0002_more="def up(migrator, db):\n    pass\n")
+    calls = [runner.up, runner.plan, runner.stamp, lambda: runner.up("0001_mixed"), lambda: runner.plan("0001_mixed")]
+    for call in calls:
+        with pytest.raises(UnfinishedStep) as caught:
+            call()
+        assert caught.value.steps == ("app:0001_mixed",)
+        assert re.sub(r"\d{4}-\d\d-\d\d", "DAY", str(caught.value)) == (
+            "step app:0001_mixed was applied on DAY, reverted in part, and is to be reverted again; call "
+            "runner.down('app:0001_mixed'), or runner.repair('app:0001_mixed', 'done') once you finished that by hand; "
+            "no further step was run"
+        )
+    assert contents(database) == half
+    assert runner.down("app:0001_mixed") == ["app:0001_mixed"]
+    assert runner.up() == ["app:0001_mixed", "app:0002_more"]
+
+
+def test_a_down_that_was_killed_twice_is_begun_again_each_time(database: Database, url: str, folder: Path) -> None:
+    runner = runner_on(database, folder)
+    (folder / "go").touch()
+    runner.up()
+    for _ in range(2):
+        killed_inside(url, folder, "down")
+        with pytest.raises(UnfinishedStep, match=r"was applied on \S+, begun to be reverted and never finished"):
+            runner.down()
+        runner.repair("app:0001_mixed", "retry")
+    assert runner.down() == ["app:0001_mixed"]
+    assert columns(database, "books") == ["id", "title", "old"]
+
+
+def test_a_down_that_failed_half_way_may_be_corrected_before_it_runs_again(database: Database, tmp_path: Path) -> None:
+    step = """
+        atomic = False
+
+
+        def up(migrator, db):
+            db.execute_sql("CREATE TABLE one (id INTEGER)")
+
+
+        def down(migrator, db):
+            db.execute_sql("CREATE TABLE two (id INTEGER)")
+            db.execute_sql("DROP TABEL one")
+    """
+    folder = write(tmp_path / "steps", _0001_one=step)
+    runner = runner_on(database, folder)
+    runner.up()
+    with pytest.raises(StepFailed, match="TABEL"):
+        runner.down()
+    runner.repair("0001_one", "retry")
+    write(folder, _0001_one=step.replace("TABEL", "TABLE").replace("TABLE two", "TABLE IF NOT EXISTS two"))
+    with pytest.raises(UnfinishedStep, match="is to be reverted again"):
+        runner.up()
+    assert runner.down() == ["app:0001_one"]
+    assert database.get_tables() == ["migration_history", "two"]
+
+
+def test_what_is_half_reverted_by_newer_code_is_left_to_it(database: Database) -> None:
+    def first(migrator: Any, db: Database) -> None: ...
+
+    def broken(migrator: Any, db: Database) -> None:
+        db.execute_sql("CREATE TABLE one (id INTEGER)")
+        raise KeyError("broken")
+
+    newer = InlineSource("app", [first, InlineStep(first, broken, atomic=False)])
+    runner = MigrationRunner(database, newer)
+    runner.up()
+    with pytest.raises(StepFailed, match="broken"):
+        runner.down()
+    runner.repair("0002_first", "retry")
+    assert MigrationRunner(database, InlineSource("app", [first])).up() == []
 
 
 def test_only_the_run_after_retry_skips(database: Database) -> None:

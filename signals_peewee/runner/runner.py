@@ -178,7 +178,8 @@ class MigrationRunner(Standing):
 
         Args:
             step: "source:name", or for "accept" also the name of a source: all of its steps, and its context.
-            action: for a step that was begun and never finished, "retry" lets it run again and "done" says that it was
+            action: for a step that was begun and never finished, "retry" lets it run again (the next `up`, or where it
+                was being reverted the next `down`, and until then `up` refuses to run), and "done" says that it was
                 finished by hand; "accept" takes an applied script as it is now for the one that was applied; "forget"
                 removes a step whose script is gone. Nothing is run, and no table but the history is changed.
 

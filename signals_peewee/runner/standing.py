@@ -115,6 +115,7 @@ class Standing:
 
     def _to_apply(self, comparison: Comparison, target: str | None) -> list[Script]:
         comparison.check_applied()
+        comparison.check_reverted()
         return comparison.to_apply(target, self._setup.policies)
 
     def _compared(self, catalog: Catalog, rows: list[Row] | None) -> Comparison:
