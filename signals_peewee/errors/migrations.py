@@ -78,7 +78,10 @@ class IrreversibleStep(MigrationError):
     def __init__(self, step: str, path: str) -> None:
         self.step = step
         self.path = path
-        super().__init__(f"step {step} ({path}) has no down(migrator, db), so nothing was reverted; write one")
+        super().__init__(
+            f"step {step} ({path}) has no down(migrator, db), so nothing was reverted; write one, at the end of the "
+            f"script, where it is no edit; what else you change in it, accept with runner.repair({step!r}, 'accept')"
+        )
 
 
 class HistoryMismatch(MigrationError):
