@@ -184,6 +184,7 @@ class StepFailed(MigrationError):
         statement: str | None,
         rolled_back: bool | None,
         next_action: str,
+        sent: bool = True,
     ) -> None:
         self.step = step
         self.direction = direction
@@ -193,9 +194,10 @@ class StepFailed(MigrationError):
         self.rolled_back = rolled_back
         where = f"{path}:{line}" if line else path
         sql = f" in {statement!r}" if statement else ""
-        super().__init__(
-            f"step {step} failed in {direction}() at {where}: {problem}{sql}; {_UNDONE[rolled_back]}; {next_action}"
+        undone = (
+            _UNDONE[rolled_back] if sent else "it had sent no statement that changes anything, so nothing was changed"
         )
+        super().__init__(f"step {step} failed in {direction}() at {where}: {problem}{sql}; {undone}; {next_action}")
 
 
 class StepRefused(StepFailed):
