@@ -47,7 +47,7 @@ class Job(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """How long a run waits, in seconds: for what it needs in all, and for the locks of one statement."""
+    """How long a run waits, in seconds: for what it needs in all, and for the locks of one statement, more than 0."""
 
     lock_wait: float
     lock_timeout: float

@@ -11,6 +11,7 @@ from .lint import LintMode
 
 OutOfOrder = Literal["error", "warn", "allow"]
 OnAhead = Literal["warn", "error"]
+_SHORTEST = 0.001  # Postgres counts in milliseconds
 
 
 class Policies(NamedTuple):
@@ -34,7 +35,7 @@ def checked_policies(out_of_order: OutOfOrder, on_ahead: OnAhead, lint: LintMode
 
 
 def checked_limits(lock_wait: float, lock_timeout: float) -> Limits:
-    """Return the limits.
+    """Return the limits, of which no statement waits for longer than the whole run may: 0 is no limit to Postgres.
 
     Raises:
         InvalidOption: one of them is no time.
@@ -42,7 +43,7 @@ def checked_limits(lock_wait: float, lock_timeout: float) -> Limits:
     for name, value in (("lock_wait", lock_wait), ("lock_timeout", lock_timeout)):
         seconds = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < 1_000_000
         check(name, value, seconds, "seconds, from 0 to 1,000,000")
-    return Limits(float(lock_wait), float(lock_timeout))
+    return Limits(float(lock_wait), max(_SHORTEST, min(float(lock_timeout or lock_wait), float(lock_wait))))
 
 
 def checked_table(name: str) -> str:

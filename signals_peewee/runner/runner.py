@@ -36,7 +36,8 @@ class MigrationRunner(Standing):
         schema: on Postgres, the schema that the steps work in and the history is in; made where it is missing.
         lock_wait: seconds to wait for another run, or for what a step changes, before giving up.
         lock_timeout: on Postgres, seconds that a statement of an atomic step may wait for its locks, and make
-            others wait behind it, before the step is rolled back and tried again; 0 for no limit.
+            others wait behind it, before the step is rolled back and tried again; 0 for as long as `lock_wait`, which
+            is the most in any case.
         out_of_order: what to do where a step is pending although a later one of its source was applied.
         on_ahead: what to do where newer code has changed the database and nothing is pending; where something is
             pending it is always an error.
