@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from numbers import Real
 from typing import Literal, NamedTuple
 
@@ -65,6 +67,19 @@ def checked_table(name: str) -> str:
         "a table name of 1 to 63 bytes without a dot; the schema has an argument of its own",
     )
     return name
+
+
+def refuse_unknown(function: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse options that there are not, as Python refuses an argument.
+
+    Raises:
+        TypeError: there is one among them.
+    """
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            expected = f"did you mean {close[0]!r}?" if close else f"expected some of {', '.join(known)}"
+            raise TypeError(f"{function}() got an unexpected option {name!r}; {expected}")
 
 
 def check(name: str, value: object, fits: bool, expected: str) -> None:

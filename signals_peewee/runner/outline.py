@@ -67,7 +67,7 @@ def before_down(data: bytes) -> bytes:
         return data
     if not (isinstance(last, ast.FunctionDef) and last.name == "down") or "down" in dict(_bindings(others)):
         return data
-    first = min(node.lineno for node in (last, *last.decorator_list))
+    first = min([last.lineno, *(node.lineno for node in last.decorator_list)])
     return b"".join(data.splitlines(keepends=True)[: first - 1])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,7 +15,7 @@ from .comparison import Comparison
 from .drift import drift_of
 from .history import Row
 from .offered import models_of, offers
-from .options import check
+from .options import check, refuse_unknown
 from .plan import Plan, plan_of
 from .rehearsal import Copy, Listener, check_copy, check_histories, copy_of, on_the_copy
 from .repair import ACTIONS, Action, repair
@@ -220,6 +221,9 @@ class MigrationRunner(Standing):
         return done
 
 
+_OPTIONS = tuple(inspect.signature(MigrationRunner).parameters)[2:]
+
+
 def migrate(database: Any, *sources: Source, **options: Any) -> list[str]:
     """Apply every pending step of these sources and return their "source:name": what a service calls when it starts.
 
@@ -230,7 +234,9 @@ def migrate(database: Any, *sources: Source, **options: Any) -> list[str]:
 
     Raises:
         MigrationError: its children say what; see `MigrationRunner.up`.
+        TypeError: there is no such option.
     """
+    refuse_unknown("migrate", options, _OPTIONS)
     return MigrationRunner(database, sources, **options).up()
 
 
