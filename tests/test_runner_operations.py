@@ -124,6 +124,32 @@ def test_columns_come_and_go(shelf: Database) -> None:
     assert [row[4] for row in rows(shelf, "books")] == ["none", "none"]
 
 
+@pytest.mark.parametrize("key", ["PRIMARY KEY", ""])
+@pytest.mark.parametrize("atomic", [True, False])
+@pytest.mark.parametrize("given", [[None] * 4, [None, 2, None, 4], [1, 2, 3, None], [1, 2, 3, 4]])
+def test_a_function_may_make_null_for_a_column_that_may_be_null_and_is_called_once_for_a_row(
+    database: Database, given: list[Any], atomic: bool, key: str
+) -> None:
+    database.execute_sql(f"CREATE TABLE logs (id INTEGER {key})")
+    database.execute_sql("INSERT INTO logs VALUES (1), (2), (3), (4)")
+    MigrationRunner(database, InlineSource("nothing", [lambda migrator, db: None])).up()
+    values = iter(given)
+    field = IntegerField(null=True, default=lambda: next(values))
+    heard = run(database, lambda m: m.add_column("logs", "days", field), atomic=atomic)
+    assert sorted(rows(database, "logs")) == [*zip(range(1, 5), given, strict=True)]
+    assert next(values, "none") == "none"
+    assert [(event.done, event.total) for event in heard if event.kind == "progress"][-1] == (4, 4)
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_function_may_make_no_null_for_a_column_that_is_not_null(shelf: Database, atomic: bool) -> None:
+    field = IntegerField(default=lambda: None)
+    with pytest.raises(StepFailed) as caught:
+        run(shelf, lambda m: m.add_column("books", "days", field), atomic=atomic)
+    assert "give a value for it, or say null=True in its field" in str(caught.value)
+    assert "where=" not in str(caught.value)
+
+
 def author() -> list[Any]:
     class Author(Model):
         class Meta:
