@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import product
 from typing import Any, get_args
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -199,9 +200,11 @@ def test_an_argument_out_of_range_is_refused(workspace: Workspace, arguments: An
 
 
 def _tampered(cursor: str, position: int, value: str) -> str:
-    content = bytes.fromhex(cursor).decode().split(" ")
+    version, _, *content = bytes.fromhex(cursor).decode().split(" ")
+    content = [version, *content]
     content[position] = value
-    return " ".join(content).encode("utf-8", "surrogatepass").hex()
+    summed = crc32(" ".join(content[1:]).encode("utf-8", "surrogatepass"))
+    return " ".join([content[0], f"{summed:08x}", *content[1:]]).encode("utf-8", "surrogatepass").hex()
 
 
 def test_a_cursor_is_refused_where_it_does_not_belong(store: SignalStore, workspace: Workspace, fill: Fill) -> None:
@@ -236,6 +239,18 @@ def test_a_cursor_is_refused_where_it_does_not_belong(store: SignalStore, worksp
         with pytest.raises(InvalidCursor, match="made by this version"):
             workspace.page(after=_tampered(cursor, position, value))
     assert len(workspace.page(after=cursor, limit=500).items) == 2
+
+
+def test_a_cursor_that_was_cut_or_changed_anywhere_is_refused(workspace: Workspace, fill: Fill) -> None:
+    fill({}, {}, {})
+    cursor = workspace.page(limit=1).next_cursor
+    assert cursor is not None
+    shorter = [cursor[:length] for length in range(len(cursor))] + [cursor[start:] for start in range(1, len(cursor))]
+    other = [cursor[:at] + ("1" if digit == "0" else "0") + cursor[at + 1 :] for at, digit in enumerate(cursor)]
+    for wrong in (*shorter, *other, cursor + "30", cursor + cursor):
+        with pytest.raises(InvalidCursor):
+            workspace.page(after=wrong)
+    assert len(workspace.page(after=cursor)) == 2
 
 
 def test_a_cursor_is_for_the_filter_and_not_for_how_it_was_written(workspace: Workspace, fill: Fill) -> None:
@@ -349,6 +364,12 @@ def test_a_filter_refuses_what_makes_no_sense(workspace: Workspace, given: Any, 
     with pytest.raises(InvalidFilter) as raised:
         workspace.page(SignalFilter(**given))
     assert raised.value.field == field
+
+
+@pytest.mark.parametrize("other", [None, {"status": "new"}, [SignalFilter()]])
+def test_a_filter_combines_with_a_filter_alone(other: Any) -> None:
+    with pytest.raises(InvalidFilter, match="^filter: got .*, expected a SignalFilter behind &"):
+        SignalFilter() & other
 
 
 def test_a_filter_is_a_value() -> None:

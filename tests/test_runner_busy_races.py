@@ -215,7 +215,7 @@ def test_a_statement_that_waits_when_its_client_is_killed_changes_nothing_later(
     write(tmp_path / "steps", _0003_more=ALTER.format(atomic=atomic))
     holder.begin()
     holder.execute_sql("SELECT count(*) FROM books")
-    process = PROCESSES.Process(target=_run_without_limit, args=(postgres_url, tmp_path / "steps"))
+    process = PROCESSES.Process(target=_run_in_one_go, args=(postgres_url, tmp_path / "steps"))
     process.start()
     until(lambda: sessions(watcher, "query LIKE 'ALTER TABLE%%' AND wait_event_type = 'Lock'"))
     assert process.pid is not None
@@ -232,7 +232,7 @@ def test_a_statement_that_waits_when_its_client_is_killed_changes_nothing_later(
     assert columns(watcher, "books") == ["id", "title", "pages", "more"]
 
 
-def _run_without_limit(url: str, folder: Path) -> None:
+def _run_in_one_go(url: str, folder: Path) -> None:
     MigrationRunner(opened(url), DirectorySource(folder, name="app"), lock_timeout=0.0).up()
 
 

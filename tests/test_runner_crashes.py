@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from peewee import Database
@@ -96,9 +97,9 @@ def test_an_unfinished_step_counts_as_applied_after_repair_done(database: Databa
     assert runner.status().applied == ("app:0001_tables",)
 
 
-@pytest.mark.parametrize(("action", "applied"), [("retry", ("app:0001_tables",)), ("done", ())])
+@pytest.mark.parametrize(("action", "state"), [("retry", "reverting"), ("done", "pending")])
 def test_a_down_that_was_killed_is_repaired_either_way(
-    database: Database, url: str, not_atomic: Path, action: str, applied: tuple[str, ...]
+    database: Database, url: str, not_atomic: Path, action: Any, state: str
 ) -> None:
     runner = runner_on(database, not_atomic)
     (not_atomic / "go").touch()
@@ -106,8 +107,20 @@ def test_a_down_that_was_killed_is_repaired_either_way(
     killed_inside(url, not_atomic, "down")
     with pytest.raises(UnfinishedStep, match="begun to be reverted"):
         runner.down()
-    runner.repair("app:0001_tables", action)  # type: ignore[arg-type]
-    assert runner.status().applied == applied
+    runner.repair("app:0001_tables", action)
+    assert [step.state for step in runner.status().steps] == [state]
+
+
+def test_a_down_that_was_undone_by_hand_is_recorded_as_applied(database: Database, url: str, not_atomic: Path) -> None:
+    runner = runner_on(database, not_atomic)
+    (not_atomic / "go").touch()
+    runner.up()
+    killed_inside(url, not_atomic, "down")
+    database.execute_sql("CREATE TABLE two (id INTEGER)")
+    runner.repair("app:0001_tables", "done")
+    assert runner.stamp("app:0001_tables") == ["app:0001_tables"]
+    assert runner.status().applied == ("app:0001_tables",)
+    assert tables(database) == ["one", "two"]
 
 
 def test_repair_refuses_what_does_not_fit_the_state(database: Database, atomic: Path) -> None:

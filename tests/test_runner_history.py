@@ -21,7 +21,7 @@ from signals_peewee.errors import (
     MissingStep,
     UnknownStep,
 )
-from signals_peewee.runner import DirectorySource, InlineSource, MigrationRunner, StepEvent, migrate
+from signals_peewee.runner import DirectorySource, InlineSource, InlineStep, MigrationRunner, StepEvent, migrate
 
 NOTHING = "def up(migrator, db):\n    pass\n"
 
@@ -231,10 +231,82 @@ def test_a_step_that_was_applied_late_is_reverted_first(sqlite: Database, tmp_pa
 def test_a_step_without_down_is_refused_before_anything_is_reverted(sqlite: Database, tmp_path: Path) -> None:
     runner = MigrationRunner(sqlite, books(tmp_path, _0003_for_ever=NOTHING, _0004_more=NOTHING + "down = up\n"))
     runner.up()
-    with pytest.raises(IrreversibleStep, match=r"app:0003_for_ever \(.*\) has no down"):
+    with pytest.raises(IrreversibleStep) as caught:
         runner.down("app:0002_pages")
+    assert str(caught.value) == (
+        f"step app:0003_for_ever ({tmp_path}/steps/0003_for_ever.py) has no down(migrator, db), so nothing was "
+        "reverted; write one, at the end of the script, where it is no edit; what else you change in it, accept with "
+        "runner.repair('app:0003_for_ever', 'accept')"
+    )
     assert len(runner.status().applied) == 4
     assert runner.plan().irreversible == ()
+
+
+DOWN = "def down(migrator, db):\n    db.execute_sql('DROP TABLE one')\n"
+UP = "# One table.\n\n\ndef up(migrator, db):\n    db.execute_sql('CREATE TABLE one (id INTEGER)')\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{UP}\n\n{DOWN}",
+        f"{UP}{DOWN}# the end\n",
+        f"{UP}\n\n@staticmethod\n{DOWN}".replace("\n", "\r\n"),
+    ],
+    ids=["at its end", "with a comment behind it", "decorated, with other line ends"],
+)
+def test_a_down_that_is_written_later_is_no_edit(database: Database, tmp_path: Path, text: str) -> None:
+    source = DirectorySource(write(tmp_path / "steps", _0001_one=UP), name="app")
+    runner = MigrationRunner(database, source)
+    runner.up()
+    with pytest.raises(IrreversibleStep):
+        runner.down()
+    (tmp_path / "steps/0001_one.py").write_bytes(text.encode())
+    assert [step.state for step in runner.status().steps] == ["applied"]
+    assert runner.up() == []
+    assert runner.down() == ["app:0001_one"]
+    assert tables(database) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (UP, UP.replace("INTEGER", "BIGINT") + DOWN),
+        (UP, f"import os\n{UP}{DOWN}"),
+        (UP, f"{UP}# because\n{DOWN}"),
+        (UP, f"{UP}{DOWN}atomic = False\n"),
+        (UP, f"{UP}{DOWN}{DOWN}"),
+        (UP, f"{UP}def down(migrator, db:\n"),
+        (f"{UP}down = None\n", f"{UP}down = None\n{DOWN}"),
+        (UP + DOWN, UP),
+        (UP + DOWN, UP + DOWN.replace("one", "two")),
+    ],
+)
+def test_a_script_that_changed_beside_a_new_down_is_edited(
+    sqlite: Database, tmp_path: Path, before: str, after: str
+) -> None:
+    runner = MigrationRunner(sqlite, DirectorySource(write(tmp_path / "steps", _0001_one=before), name="app"))
+    runner.up()
+    write(tmp_path / "steps", _0001_one=after)
+    assert [step.state for step in runner.status().steps] == ["edited"]
+    with pytest.raises(EditedStep):
+        runner.down()
+
+
+def test_a_down_that_an_inline_step_gets_later_is_no_edit(sqlite: Database) -> None:
+    def one(migrator: Any, db: Database) -> None: ...
+
+    def two(migrator: Any, db: Database) -> None:
+        raise KeyError("two")
+
+    MigrationRunner(sqlite, InlineSource("app", [one])).up()
+    runner = MigrationRunner(sqlite, InlineSource("app", [InlineStep(one, one)]))
+    assert runner.up() == []
+    assert runner.down() == ["app:0001_one"]
+    assert runner.up() == ["app:0001_one"]
+    for other in (InlineStep(one), InlineStep(one, two)):
+        with pytest.raises(EditedStep):
+            MigrationRunner(sqlite, InlineSource("app", [other])).up()
 
 
 def test_an_edited_step_is_not_reverted(sqlite: Database, tmp_path: Path) -> None:

@@ -163,6 +163,35 @@ def test_a_reader_that_does_not_go_is_named_and_the_step_rolled_back(postgres_ur
     assert runner.up() == ["more:0001_two"]
 
 
+@pytest.mark.parametrize("lock_timeout", [0, 0.0001, 3600])
+@pytest.mark.parametrize("by", ["statement", "operation", "operation of a step that is not atomic"])
+@pytest.mark.parametrize("lock_wait", [0, 0.4])
+def test_no_statement_waits_for_longer_than_the_run_may_whatever_its_own_limit(
+    postgres_url: str, tmp_path: Path, lock_timeout: float, by: str, lock_wait: float
+) -> None:
+    migrate(opened(postgres_url), books(tmp_path))
+    holder = opened(postgres_url)
+    holder.begin()
+    holder.execute_sql("LOCK TABLE books IN ACCESS SHARE MODE")
+
+    def by_operation(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.drop_column("books", "pages"))
+
+    step = InlineStep(add_column if by == "statement" else by_operation, atomic="not atomic" not in by)
+    runner = MigrationRunner(
+        opened(postgres_url), InlineSource("more", [step]), lock_timeout=lock_timeout, lock_wait=lock_wait
+    )
+    begun = time.monotonic()
+    with pytest.raises((LockTimeout, StepFailed), match=f"was not free within {lock_wait:g} s; held by backend"):
+        runner.up()
+    assert lock_wait <= time.monotonic() - begun < 5
+    assert columns(holder, "books") == ["id", "title", "pages"]
+    holder.rollback()
+    if "not atomic" in by:
+        runner.repair(f"more:0001_{step.up.__name__}", "retry")
+    assert runner.up() == [f"more:0001_{step.up.__name__}"]
+
+
 def test_a_deadlock_makes_a_step_try_again(postgres_url: str, tmp_path: Path) -> None:
     database, other = opened(postgres_url), opened(postgres_url)
     database.execute_sql("CREATE TABLE a (id INTEGER)")

@@ -124,6 +124,32 @@ def test_columns_come_and_go(shelf: Database) -> None:
     assert [row[4] for row in rows(shelf, "books")] == ["none", "none"]
 
 
+@pytest.mark.parametrize("key", ["PRIMARY KEY", ""])
+@pytest.mark.parametrize("atomic", [True, False])
+@pytest.mark.parametrize("given", [[None] * 4, [None, 2, None, 4], [1, 2, 3, None], [1, 2, 3, 4]])
+def test_a_function_may_make_null_for_a_column_that_may_be_null_and_is_called_once_for_a_row(
+    database: Database, given: list[Any], atomic: bool, key: str
+) -> None:
+    database.execute_sql(f"CREATE TABLE logs (id INTEGER {key})")
+    database.execute_sql("INSERT INTO logs VALUES (1), (2), (3), (4)")
+    MigrationRunner(database, InlineSource("nothing", [lambda migrator, db: None])).up()
+    values = iter(given)
+    field = IntegerField(null=True, default=lambda: next(values))
+    heard = run(database, lambda m: m.add_column("logs", "days", field), atomic=atomic)
+    assert sorted(rows(database, "logs")) == [*zip(range(1, 5), given, strict=True)]
+    assert next(values, "none") == "none"
+    assert [(event.done, event.total) for event in heard if event.kind == "progress"][-1] == (4, 4)
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_function_may_make_no_null_for_a_column_that_is_not_null(shelf: Database, atomic: bool) -> None:
+    field = IntegerField(default=lambda: None)
+    with pytest.raises(StepFailed) as caught:
+        run(shelf, lambda m: m.add_column("books", "days", field), atomic=atomic)
+    assert "give a value for it, or say null=True in its field" in str(caught.value)
+    assert "where=" not in str(caught.value)
+
+
 def author() -> list[Any]:
     class Author(Model):
         class Meta:
@@ -314,6 +340,12 @@ def test_without_safe_an_operation_whose_effect_is_there_is_an_error(shelf: Data
         (lambda m: m.add_column_default("books", "title", "now()"), r"write SQL('now()')"),
         (lambda m: m.add_column_default("books", "title", None), "drop_column_default"),
         (lambda m: m.add_index("books", [SQL("lower(title)")]), "needs a name"),
+        (lambda m: m.add_index("books", "title"), "columns: got 'title', expected a list of them, such as ['title']"),
+        (lambda m: m.add_index("books", SQL("title")), "expected a list of them, such as ['title', 'pages']"),
+        (lambda m: m.add_unique("books", ["title"]), "column_names: got (['title'],), expected names, each"),
+        (lambda m: m.backfill("books", "title", "x", batch_size="5"), "batch_size: got '5', expected a whole number"),
+        (lambda m: m.backfill("books", "title", "x", batch_size=True), "batch_size: got True"),
+        (lambda m: m.backfill("books", "title", "x", batch_size=0), "batch_size: got 0"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_what_is_there_instead(shelf: Database, change: Change, said: str) -> None:
@@ -367,6 +399,27 @@ def test_names_that_are_too_long_for_postgres_are_found_as_it_cuts_them(database
     assert runner.up() == ["app:0001_up"]
     assert runner.down() == ["app:0001_up"]
     assert tables(database) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (None, "migrate: got None, expected operations, such as migrator.drop_table('books')"),
+        ("DROP TABLE books", "migrate: got 'DROP TABLE books', expected operations"),
+        ([None], "migrate: got a list; write migrator.migrate(*operations), with a star"),
+        ((), "migrate: got a tuple; write migrator.migrate(*operations), with a star"),
+    ],
+)
+@pytest.mark.parametrize("atomic", [True, False])
+def test_what_is_no_operation_is_refused_before_the_first_one_runs(
+    shelf: Database, wrong: Any, said: str, atomic: bool
+) -> None:
+    with pytest.raises(StepFailed) as caught:
+        run(shelf, lambda m: m.drop_column("books", "title"), lambda m: wrong, atomic=atomic)
+    assert isinstance(caught.value.__cause__, TypeError)
+    assert str(caught.value.__cause__).startswith(said)
+    assert caught.value.rolled_back
+    assert table(shelf).column("title") is not None
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -106,10 +106,11 @@ def test_a_plan_shows_what_changes_something_and_each_batch_of_many_once(
     words = {sql.split()[0].upper() for sql, _ in step.statements}
     assert words.isdisjoint({"SELECT", "PRAGMA", "ROLLBACK"})
     filled = [sql for sql, _ in step.statements if sql.startswith("UPDATE") and "slug" in sql]
-    assert len(filled) == 3
+    times = 24 if url.startswith("sqlite") else 3  # a tenth of a batch in each transaction, or a whole one
+    assert len(filled) == times
     assert step.statements[-2 if "RELEASE" in words else -1][0] == "UPDATE books SET pages = 8 WHERE id = 1"
     (line,) = (line for line in str(plan).splitlines() if "UPDATE" in line and "slug" in line)
-    assert line.endswith("(3 times)")
+    assert line.endswith(f"({times} times)")
     assert len(line) < 1100
 
 

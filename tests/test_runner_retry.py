@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,12 +94,93 @@ def test_a_down_that_was_killed_goes_on_after_retry(database: Database, url: str
     runner.up()
     killed_inside(url, folder, "down")
     runner.repair("app:0001_mixed", "retry")
-    assert runner.status().applied == ("app:0001_mixed",)
-    assert runner.up() == []
     assert runner.down() == ["app:0001_mixed"]
     assert skipped(heard) == ["add_column books.old", "drop_index books.books_pages"]
     assert contents(database) == [(1, "one", 3), (2, "two", 3)]
-    assert runner.status().applied == ()
+    assert (runner.status().applied, runner.status().pending) == ((), ("app:0001_mixed",))
+    assert runner.up() == ["app:0001_mixed"]
+
+
+def test_over_tables_that_are_half_reverted_nothing_is_said_to_be_well(
+    database: Database, url: str, folder: Path
+) -> None:
+    runner = runner_on(database, folder)
+    (folder / "go").touch()
+    runner.up()
+    killed_inside(url, folder, "down")
+    runner.repair("app:0001_mixed", "retry")
+    half = contents(database)
+    (step,) = runner.status().steps
+    assert (step.state, runner.status().applied, runner.status().pending) == ("reverting", (), ())
+    write(folder, _0002_more="def up(migrator, db):\n    pass\n")
+    calls = [runner.up, runner.plan, runner.stamp, lambda: runner.up("0001_mixed"), lambda: runner.plan("0001_mixed")]
+    for call in calls:
+        with pytest.raises(UnfinishedStep) as caught:
+            call()
+        assert caught.value.steps == ("app:0001_mixed",)
+        assert re.sub(r"\d{4}-\d\d-\d\d", "DAY", str(caught.value)) == (
+            "step app:0001_mixed was applied on DAY, reverted in part, and is to be reverted again with "
+            "runner.down('app:0001_mixed'), or say that you finished that by hand with "
+            "runner.repair('app:0001_mixed', 'done'); no further step was run"
+        )
+    assert contents(database) == half
+    assert runner.down("app:0001_mixed") == ["app:0001_mixed"]
+    assert runner.up() == ["app:0001_mixed", "app:0002_more"]
+
+
+def test_a_down_that_was_killed_twice_is_begun_again_each_time(database: Database, url: str, folder: Path) -> None:
+    runner = runner_on(database, folder)
+    (folder / "go").touch()
+    runner.up()
+    for _ in range(2):
+        killed_inside(url, folder, "down")
+        with pytest.raises(UnfinishedStep, match=r"was applied on \S+, begun to be reverted and never finished"):
+            runner.down()
+        runner.repair("app:0001_mixed", "retry")
+    assert runner.down() == ["app:0001_mixed"]
+    assert columns(database, "books") == ["id", "title", "old"]
+
+
+def test_a_down_that_failed_half_way_may_be_corrected_before_it_runs_again(database: Database, tmp_path: Path) -> None:
+    step = """
+        atomic = False
+
+
+        def up(migrator, db):
+            db.execute_sql("CREATE TABLE one (id INTEGER)")
+
+
+        def down(migrator, db):
+            db.execute_sql("CREATE TABLE two (id INTEGER)")
+            db.execute_sql("DROP TABEL one")
+    """
+    folder = write(tmp_path / "steps", _0001_one=step)
+    runner = runner_on(database, folder)
+    runner.up()
+    with pytest.raises(StepFailed, match="TABEL"):
+        runner.down()
+    runner.repair("0001_one", "retry")
+    write(folder, _0001_one=step.replace("TABEL", "TABLE").replace("TABLE two", "TABLE IF NOT EXISTS two"))
+    with pytest.raises(UnfinishedStep, match="is to be reverted again"):
+        runner.up()
+    assert runner.down() == ["app:0001_one"]
+    assert database.get_tables() == ["migration_history", "two"]
+
+
+def test_what_is_half_reverted_by_newer_code_is_left_to_it(database: Database) -> None:
+    def first(migrator: Any, db: Database) -> None: ...
+
+    def broken(migrator: Any, db: Database) -> None:
+        db.execute_sql("CREATE TABLE one (id INTEGER)")
+        raise KeyError("broken")
+
+    newer = InlineSource("app", [first, InlineStep(first, broken, atomic=False)])
+    runner = MigrationRunner(database, newer)
+    runner.up()
+    with pytest.raises(StepFailed, match="broken"):
+        runner.down()
+    runner.repair("0002_first", "retry")
+    assert MigrationRunner(database, InlineSource("app", [first])).up() == []
 
 
 def test_only_the_run_after_retry_skips(database: Database) -> None:
@@ -118,6 +200,7 @@ def test_only_the_run_after_retry_skips(database: Database) -> None:
 
 def test_a_retry_can_be_told_to_be_done_or_stamped_or_left_to_newer_code(database: Database) -> None:
     def broken(migrator: Any, db: Database) -> None:
+        db.execute_sql("CREATE TABLE IF NOT EXISTS one (id INTEGER)")
         raise KeyError("broken")
 
     source = InlineSource("app", [InlineStep(broken, atomic=False)])
@@ -133,6 +216,7 @@ def test_a_retry_can_be_told_to_be_done_or_stamped_or_left_to_newer_code(databas
 
 def test_what_is_to_be_tried_again_and_has_lost_its_script_is_missed(database: Database) -> None:
     def broken(migrator: Any, db: Database) -> None:
+        db.execute_sql("CREATE TABLE IF NOT EXISTS one (id INTEGER)")
         raise KeyError("broken")
 
     def first(migrator: Any, db: Database) -> None: ...
@@ -287,6 +371,119 @@ def test_a_step_that_did_something_before_it_was_refused_is_unfinished(database:
         assert not caught.value.rolled_back
         with pytest.raises(UnfinishedStep):
             runner.up()
+
+
+def state_of(runner: MigrationRunner) -> list[str]:
+    return [step.state for step in runner.status().steps]
+
+
+@pytest.mark.parametrize("operation", ["nothing", "cannot be written", "looks around"])
+def test_a_step_that_fails_before_its_first_statement_is_tried_again(database: Database, operation: str) -> None:
+    database.execute_sql("CREATE TABLE one (id INTEGER PRIMARY KEY)")
+    broken = [True]
+
+    def step(migrator: Any, db: Database) -> None:
+        if broken[0] and operation == "cannot be written":
+            migrator.migrate(migrator.add_column("one", "a", TextField()))  # NOT NULL, and no default
+        if broken[0] and operation == "looks around":
+            migrator.migrate(migrator.rename_column("one", None, "b"))
+        if broken[0]:
+            raise KeyError("broken")
+        db.execute_sql("DROP TABLE one")
+
+    source = InlineSource("app", [InlineStep(step, step, atomic=False)])
+    runner = MigrationRunner(database, source)
+    for _ in range(2):
+        with pytest.raises(StepFailed) as caught:
+            runner.up()
+        text = "; it had sent no statement that changes anything, so nothing was changed; correct it and run it again"
+        assert str(caught.value).endswith(text)
+        assert caught.value.rolled_back
+        assert (state_of(runner), database.get_tables()) == (["pending"], ["migration_history", "one"])
+    broken[0] = False
+    assert runner.up() == ["app:0001_step"]
+    broken[0] = True
+    for _ in range(2):
+        with pytest.raises(StepFailed, match="so nothing was changed; correct it and run it again"):
+            runner.down()
+        assert state_of(runner) == ["applied"]
+    broken[0] = False
+    database.execute_sql("CREATE TABLE one (id INTEGER PRIMARY KEY)")
+    assert runner.down() == ["app:0001_step"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE TABLE one (id INTEGER)", "CREATE TABEL one (id INTEGER)", "SELECT 1", "WITH a AS (SELECT 1) SELECT 1"],
+)
+def test_a_step_that_fails_after_its_first_statement_is_unfinished(database: Database, statement: str) -> None:
+    """Even a query may call a function that changes something."""
+
+    def step(migrator: Any, db: Database) -> None:
+        db.execute_sql(statement)
+        raise KeyError("broken")
+
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(step, atomic=False)]))
+    with pytest.raises(StepFailed, match="what it had done before stays; look at what it left"):
+        runner.up()
+    assert state_of(runner) == ["running"]
+    with pytest.raises(UnfinishedStep):
+        runner.up()
+
+
+def test_a_step_that_fails_in_a_model_or_a_script_is_unfinished(database: Database) -> None:
+    def by_model(migrator: Any, db: Database) -> None:
+        class One(migrator.Model):  # type: ignore[misc, name-defined]
+            pass
+
+        One.create_table(safe=False)
+        raise KeyError("broken")
+
+    def by_script(migrator: Any, db: Database) -> None:
+        migrator.execute_script("CREATE TABLE two (id INTEGER)")
+        raise KeyError("broken")
+
+    def by_operation(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.sql("CREATE TABLE three (id INTEGER)"))
+        raise KeyError("broken")
+
+    for number, function in enumerate([by_model, by_script, by_operation]):
+        runner = MigrationRunner(database, InlineSource(f"app{number}", [InlineStep(function, atomic=False)]))
+        with pytest.raises(StepFailed, match="what it had done before stays"):
+            runner.up()
+        assert state_of(runner) == ["running"]
+
+
+@pytest.mark.parametrize("ending", ["raised", "came back"])
+def test_a_transaction_that_a_step_began_and_did_not_use_is_rolled_back(database: Database, ending: str) -> None:
+    def step(migrator: Any, db: Database) -> None:
+        db.begin()
+        if ending == "raised":
+            raise KeyError("broken")
+
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(step, atomic=False)]))
+    with pytest.raises(StepFailed):
+        runner.up()
+    assert state_of(runner) == ["pending" if ending == "raised" else "running"]
+    assert not database.in_transaction()
+
+
+def test_a_retry_that_fails_before_its_first_statement_stays_one(database: Database) -> None:
+    done: list[str] = []
+
+    def step(migrator: Any, db: Database) -> None:
+        if not done:
+            done.append(str(db.execute_sql("CREATE TABLE one (id INTEGER)")))
+        raise KeyError("broken")
+
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(step, step, atomic=False)]))
+    with pytest.raises(StepFailed, match="what it had done before stays"):
+        runner.up()
+    runner.repair("0001_step", "retry")
+    with pytest.raises(StepFailed, match="nothing was changed"):
+        runner.up()
+    (state,) = database.execute_sql("SELECT state FROM migration_history").fetchone()
+    assert state == "retry"
 
 
 def test_a_retry_that_is_refused_stays_one(database: Database) -> None:

@@ -7,7 +7,7 @@ import importlib.metadata
 import sys
 import traceback
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,9 @@ def _importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
         del sys.modules[name]
     importlib.invalidate_caches()
+
+
+def nothing(migrator: Any, db: Database) -> None: ...
 
 
 def package(folder: Path, name: str, **scripts: str) -> Path:
@@ -300,6 +303,43 @@ def test_a_name_that_messages_could_not_tell_apart_is_refused(name: Any) -> None
 
 
 @pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: DirectorySource(None, name="app"), "path: got None, expected the path of a folder"),
+        (lambda: DirectorySource(b"steps", name="app"), "path: got b'steps', expected the path of a folder"),
+        (lambda: PackageSource(None, name="app"), "package: got None, expected the dotted name of a package"),
+        (lambda: PackageSource(pytest, name="app"), "package: got <module 'pytest'"),
+        (lambda: InlineSource("app", nothing), "steps: got <function nothing"),
+        (lambda: InlineSource("app", None), "steps: got None, expected a list of functions of (migrator, db), or"),
+        (lambda: InlineSource("app", {"first": nothing}), "steps: got {'first': <function"),
+        (lambda: InlineSource("app", "nothing"), "steps: got 'nothing', expected a list of functions"),
+        (lambda: InlineSource("app", [InlineStep(nothing, atomic="no")]), "atomic: got 'no', expected True or False"),
+        (lambda: InlineSource("app", [InlineStep(nothing, atomic=None)]), "atomic: got None, expected True or False"),
+        (lambda: InlineSource("app", [InlineStep(nothing, foreign_keys=1)]), "foreign_keys: got 1, expected True or F"),
+        (lambda: InlineSource("app", [InlineStep(nothing, depends_on=None)]), "depends_on: got None, expected a list"),
+        (lambda: InlineSource("app", [InlineStep(nothing, accept=5)]), "accept: got 5, expected a list of the names"),
+    ],
+)  # fmt: skip
+def test_an_argument_of_a_source_that_makes_no_sense_is_refused(make: Callable[[], Any], said: str) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        make()
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("lock_timout", "migrate() got an unexpected option 'lock_timout'; did you mean 'lock_timeout'?"),
+        ("foo", "migrate() got an unexpected option 'foo'; expected some of history_table, schema, lock_wait, "),
+    ],
+)
+def test_an_option_that_there_is_not_is_named(database: Database, tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        migrate(database, books(tmp_path), **{name: 1})
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"history_table": ""},
@@ -311,6 +351,8 @@ def test_a_name_that_messages_could_not_tell_apart_is_refused(name: Any) -> None
         {"out_of_order": "ignore"},
         {"on_ahead": "allow"},
         {"context": {"other": {}}},
+        {"context": ["app"]},
+        {"on_event": "print"},
         {"context": {"app": {"key": object()}}},
     ],
 )

@@ -24,6 +24,7 @@ _FLAGS: Mapping[str, str] = {
 
 _WORDS: Mapping[str, Sequence[str]] = {
     "adopt": ("stamp", "--from-playhouse"),
+    "down": ("down",),
     "migrate": ("up",),
     "repair": ("repair",),
 }

@@ -75,7 +75,7 @@ class Migrating(ABC):
             atomic: it is to be a transaction, which may write from its first statement.
             schema: where unqualified names are to be looked for first.
             wait: seconds until SQLite's write lock must be had.
-            lock_timeout: seconds until a statement of an atomic step must have its locks; 0 for no limit.
+            lock_timeout: seconds until a statement of an atomic step must have its locks; a millisecond at least.
             foreign_keys: SQLite keeps them on, and so cannot rebuild a table.
         """
 

@@ -112,7 +112,7 @@ class MigratingPostgres(Migrating):
     def _transaction(self, path: str, lock_timeout: float) -> Iterator[None]:
         with self.engine.write():
             self._set("search_path", path, local=True)
-            self._set("lock_timeout", f"{int(lock_timeout * 1000)}ms", local=True)
+            self._set("lock_timeout", f"{max(1, int(lock_timeout * 1000))}ms", local=True)
             yield
 
     def schema_of(self, table: str) -> str | None:

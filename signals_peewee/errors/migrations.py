@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .advice import Advising
+from .advice import Advising, calling
 from .tree import SignalsError
 
 
@@ -79,7 +79,11 @@ class IrreversibleStep(MigrationError):
     def __init__(self, step: str, path: str) -> None:
         self.step = step
         self.path = path
-        super().__init__(f"step {step} ({path}) has no down(migrator, db), so nothing was reverted; write one")
+        problem = (
+            f"step {step} ({path}) has no down(migrator, db), so nothing was reverted; write one, at the end of the "
+        )
+        edited = "script, where it is no edit; what else you change in it, accept with "
+        super().__init__(Advising(problem, edited, calling("repair", step, "accept")))
 
 
 class HistoryMismatch(MigrationError):
@@ -182,6 +186,7 @@ class StepFailed(MigrationError):
         statement: str | None,
         rolled_back: bool | None,
         next_action: str,
+        sent: bool = True,
     ) -> None:
         self.step = step
         self.direction = direction
@@ -191,7 +196,10 @@ class StepFailed(MigrationError):
         self.rolled_back = rolled_back
         where = f"{path}:{line}" if line else path
         sql = f" in {statement!r}" if statement else ""
-        said = f"step {step} failed in {direction}() at {where}: {problem}{sql}; {_UNDONE[rolled_back]}; "
+        undone = (
+            _UNDONE[rolled_back] if sent else "it had sent no statement that changes anything, so nothing was changed"
+        )
+        said = f"step {step} failed in {direction}() at {where}: {problem}{sql}; {undone}; "
         super().__init__(Advising(said, next_action))
 
 

@@ -44,7 +44,9 @@ class Adoption:
             InvalidOption: there is no such table.
             MissingStep: it applied a script that is not there.
             LateStep: a script before one of them was not applied.
+            UnfinishedStep: a step is to be reverted again.
         """
+        comparison.check_reverted()
         names = self._names()
         scripts = {script.name: script for script in comparison.catalog.by_source[self._source]}
         self._check_known(names, scripts)

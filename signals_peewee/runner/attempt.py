@@ -11,10 +11,9 @@ from peewee import PeeweeException
 from playhouse.migrate import Operation
 
 from ..engine.migrating import Guard, Held, Migrating, TransactionState
-from ..errors import MigrationError, OperationRefused
+from ..errors import MigrationError
 from .failure import Busy, Ended, Left, failure_of, not_begun
 from .history import History, State, Tail
-from .lint import Unaccepted
 from .scripts import Script
 from .statements import Failures, watched
 
@@ -33,7 +32,7 @@ class Job(NamedTuple):
         begin: records it as begun.
         finish: records it as done, after so many seconds.
         withdraw: records it as it was before it was begun.
-        untouched: tells whether it sent nothing that may have changed the database.
+        untouched: tells of an error whether it came before anything that may have changed the database.
         begun: the state of its row in between.
         done: the state of its row in the end; None where it has none then.
     """
@@ -44,13 +43,13 @@ class Job(NamedTuple):
     begin: Callable[[], None]
     finish: Callable[[float], None]
     withdraw: Callable[[], None]
-    untouched: Callable[[], bool]
+    untouched: Callable[[BaseException], bool]
     begun: State
     done: State | None
 
 
 class Limits(NamedTuple):
-    """How long a run waits, in seconds: for what it needs in all, and for the locks of one statement."""
+    """How long a run waits, in seconds: for what it needs in all, and for the locks of one statement, more than 0."""
 
     lock_wait: float
     lock_timeout: float
@@ -133,8 +132,8 @@ class Attempt:
         return True
 
     def _left_by(self, job: Job, error: BaseException) -> Left:
-        """A step whose first operation was refused before it ran has left nothing, and need not be looked at."""
-        if isinstance(error, (OperationRefused, Unaccepted)) and job.untouched():
+        """A step that failed before it did anything has left nothing, and need not be looked at."""
+        if not isinstance(error, Ended) and job.untouched(error):
             with suppress(PeeweeException), self._migrating.engine.write():
                 job.withdraw()
                 return "nothing"

@@ -33,6 +33,8 @@ class Comparison:
         ahead: rows with higher numbers than this code knows.
         unfinished: rows that were begun and neither finished nor rolled back, of steps that this code knows: those of
             newer code are not for this code to wait for.
+        half_reverted: rows of which that was said, and whose step is to be reverted again; of steps that this code
+            knows.
     """
 
     def __init__(self, catalog: Catalog, rows: Sequence[Row]) -> None:
@@ -49,6 +51,7 @@ class Comparison:
         self.ahead = [row for row in gone if number_of(row) > catalog.by_source[row.source][-1].number]
         self.missing = [row for row in gone if row not in self.ahead]
         self.unfinished = [row for row in self.rows if row.state in ("running", "reverting") and row not in self.ahead]
+        self.half_reverted = [row for row in self.rows if row.state == "retry-down" and row not in self.ahead]
 
     def recorded_contexts(self) -> dict[str, str]:
         """Return what each source's last row says of its context; a source without rows is not in it."""
@@ -95,9 +98,22 @@ class Comparison:
             UnfinishedStep: there is one.
         """
         for row in self.unfinished:
-            action = "applied" if row.state == "running" else "reverted"
-            problem = f"step {row.id} was begun to be {action} on {row.day} and never finished; "
+            begun = f"begun to be applied on {row.day}"
+            if row.state == "reverting":
+                begun = f"applied on {row.day}, begun to be reverted"
+            problem = f"step {row.id} was {begun} and never finished; "
             raise UnfinishedStep(ids(self.unfinished), Advising(problem, unfinished(row.id)))
+
+    def check_reverted(self) -> None:
+        """Refuse to build on tables of which a half was taken back.
+
+        Raises:
+            UnfinishedStep: a step is to be reverted again.
+        """
+        for row in self.half_reverted:
+            problem = f"step {row.id} was applied on {row.day}, reverted in part, and is to be reverted again with "
+            by_hand = ", or say that you finished that by hand with ", calling("repair", row.id, "done")
+            raise UnfinishedStep(ids(self.half_reverted), Advising(problem, calling("down", row.id), *by_hand))
 
     def to_apply(self, target: str | None, policies: Policies) -> list[Script]:
         """Return the steps that are to run, in their order.
@@ -165,7 +181,7 @@ class Comparison:
 
 
 def _differs(row: Row, script: Script | None) -> bool:
-    return script is not None and row.state in ("done", "retry-down") and not script.agrees_with(row.checksum)
+    return script is not None and row.state == "done" and not script.agrees_with(row.checksum)
 
 
 def _others(rows: Sequence[Row]) -> str:

@@ -78,10 +78,13 @@ def contexts_of(sources: list[str], context: Mapping[str, Mapping[str, Any]] | N
     Raises:
         InvalidOption: it names a source that there is not, or holds what cannot be described.
     """
+    expected = f"a mapping for any of these sources: {', '.join(sources)}"
+    if not isinstance(context, (Mapping, type(None))):
+        raise InvalidOption("context", context, expected)
     given = dict(context or {})
     for name, values in given.items():
         if name not in sources or not isinstance(values, Mapping):
-            raise InvalidOption("context", {name: values}, f"a mapping for any of these sources: {', '.join(sources)}")
+            raise InvalidOption("context", {name: values}, expected)
     return {name: Context(name, given.get(name, {})) for name in sources}
 
 

@@ -76,7 +76,7 @@ class Execution:
             begin=begin,
             finish=lambda seconds: history.update(row, state="done", seconds=seconds),
             withdraw=withdraw,
-            untouched=lambda: not hands.operator.touched,
+            untouched=hands.operator.left_nothing,
             begun="running",
             done="done",
         )
@@ -105,7 +105,7 @@ class Execution:
             begin=lambda: history.update(row, state="reverting"),
             finish=lambda _: history.remove(row),
             withdraw=lambda: history.update(row, state=row.state),
-            untouched=lambda: not hands.operator.touched,
+            untouched=hands.operator.left_nothing,
             begun="reverting",
             done=None,
         )

@@ -71,6 +71,7 @@ def failure_of(
         line=line_in(step.path, cause) if cause else None,
         statement=failures.behind(cause),
         rolled_back=None if left == "unknown" else left == "nothing",
+        sent=left != "nothing" or step.outline.atomic,
         next_action=_next(step, left, outside=cause is not None and _is_outside(cause, engine)),
     )
     if isinstance(failure, StepRefused) and isinstance(error, Unaccepted):

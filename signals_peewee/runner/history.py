@@ -29,7 +29,7 @@ class Row(NamedTuple):
         checksum: of its text when it was applied; "" where it had none.
         description: its docstring then.
         state: "done"; "running" or "reverting" where it was begun and not finished; "retry" where it was begun, and is
-            to be applied again; "retry-down" where it was begun to be reverted, and still counts as applied.
+            to be applied again; "retry-down" where it was begun to be reverted, and is to be reverted again.
         context: the description of its source's context, as JSON.
         applied_at: when it was begun, as the column holds it; `History.instant` makes a time of it.
         seconds: how long it took.

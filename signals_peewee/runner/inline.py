@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import InvalidOption
@@ -43,11 +43,16 @@ class InlineSource:
         name: what its steps are recorded under, for ever.
         steps: functions of (migrator, db), or InlineSteps; new ones go to the end of the list.
         models: the models that its steps make the tables of, or a function that returns them, for `check()`.
+
+    Raises:
+        InvalidOption: one of these makes no sense.
     """
 
     def __init__(self, name: str, steps: Sequence[Function | InlineStep], *, models: Models | None = None) -> None:
         self.name = checked_name(name)
         self.models = offered(models)
+        if not isinstance(steps, Iterable) or isinstance(steps, (str, bytes, Mapping)):
+            raise InvalidOption("steps", steps, "a list of functions of (migrator, db), or of InlineSteps")
         self.steps = tuple(step if isinstance(step, InlineStep) else InlineStep(step) for step in steps)
         for step in self.steps:
             _check(step)
@@ -82,22 +87,35 @@ class InlineScript(Script):
 
     def read_checksum(self) -> str:
         """Return the hash of the functions' text; "" where Python cannot show it, in a program without sources."""
-        functions = (self.step.up, self.step.down)
-        try:
-            texts = [textwrap.dedent(inspect.getsource(part)) for part in functions if part is not None]
-        except (OSError, TypeError):
-            return ""
-        return hashlib.sha256(b"".join(normalised(text.encode()) for text in texts)).hexdigest()
+        return _hash(self.step.up, self.step.down)
+
+    def agrees_with(self, checksum: str) -> bool:
+        return super().agrees_with(checksum) or _hash(self.step.up) == checksum
 
     def load(self) -> Functions:
         """Return its functions."""
         return Functions(self.step.up, self.step.down)
 
 
+def _are(items: object, fits: Callable[[object], bool]) -> bool:
+    return isinstance(items, Iterable) and not isinstance(items, str) and all(map(fits, items))
+
+
+def _hash(*functions: Function | None) -> str:
+    try:
+        texts = [textwrap.dedent(inspect.getsource(part)) for part in functions if part is not None]
+    except (OSError, TypeError):
+        return ""
+    return hashlib.sha256(b"".join(normalised(text.encode()) for text in texts)).hexdigest()
+
+
 def _check(step: InlineStep) -> None:
     if not callable(step.up) or not (step.down is None or callable(step.down)):
         raise InvalidOption("steps", step, "functions of (migrator, db), or InlineSteps of such")
-    if isinstance(step.depends_on, str) or not all(is_step_id(item) for item in step.depends_on):
+    for name in ("atomic", "foreign_keys"):
+        if not isinstance(value := getattr(step, name), bool):
+            raise InvalidOption(name, value, "True or False")
+    if not _are(step.depends_on, is_step_id):
         raise InvalidOption("depends_on", step.depends_on, 'a list of "source:name"')
-    if isinstance(step.accept, str) or not all(is_finding(item) for item in step.accept):
+    if not _are(step.accept, is_finding):
         raise InvalidOption("accept", step.accept, 'a list of the names of findings, such as "drop:books.pages"')

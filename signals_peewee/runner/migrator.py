@@ -31,10 +31,12 @@ from ..engine.altering import (
     RunSql,
 )
 from ..engine.migrating import Migrating
+from ..errors.tree import shown
 from .adding import EVERY_ROW, added_column, column_for, default_from, key_name
 from .context import Context
 from .frozen import base_for
 from .operating import Operator
+from .options import check
 
 
 class StepMigrator(SchemaMigrator):  # type: ignore[misc]
@@ -53,6 +55,23 @@ class StepMigrator(SchemaMigrator):  # type: ignore[misc]
     Model: type[Model]
     context: Mapping[str, Any]
     _operator: Operator
+
+    def migrate(self, *operations: Operation) -> None:
+        """Run operations, one after the other.
+
+        Raises:
+            TypeError: something among them is no operation; nothing was run.
+        """
+        for operation in operations:
+            if isinstance(operation, (list, tuple)):
+                raise TypeError(
+                    f"migrate: got a {type(operation).__name__}; write migrator.migrate(*operations), with a star"
+                )
+            if not callable(getattr(operation, "run", None)):
+                raise TypeError(
+                    f"migrate: got {shown(operation)}, expected operations, such as migrator.drop_table('books')"
+                )
+        super().migrate(*operations)
 
     def add_column(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, table: str, column_name: str, field: Any, allow_not_null: bool = False, *, safe: bool = False
@@ -94,7 +113,12 @@ class StepMigrator(SchemaMigrator):  # type: ignore[misc]
             where: a Peewee node: which rows are to be filled; by default those in which the column is NULL. What is
                 filled must not be found again, so that a run that was interrupted goes on where it stopped.
             batch_size: how many rows are changed at a time.
+
+        Raises:
+            InvalidOption: a batch is no number of rows.
         """
+        whole = isinstance(batch_size, int) and not isinstance(batch_size, bool)
+        check("batch_size", batch_size, whole and batch_size > 0, "a whole number of rows, 1 or more")
         return self._operation(Backfill(table, column, value, where, batch_size))
 
     def drop_column(
@@ -153,6 +177,8 @@ class StepMigrator(SchemaMigrator):  # type: ignore[misc]
 
     def add_unique(self, table: str, *column_names: str, name: str | None = None, safe: bool = False) -> Operation:
         """Add a UNIQUE constraint, called uniq_a_b as in playhouse where it gets no name."""
+        texts = all(isinstance(column, str) for column in column_names)
+        check("column_names", column_names, texts, "names, each an argument of its own")
         named = name or f"uniq_{'_'.join(column_names)}"
         return self._operation(AddUnique(table, named, tuple(column_names)), safe=safe)
 
@@ -209,7 +235,12 @@ class StepMigrator(SchemaMigrator):  # type: ignore[misc]
             concurrently: on Postgres, build it while others write, in a step with `atomic = False`; what a build that
                 failed has left is built anew. SQLite builds it as always.
             safe: skip it where the index is there.
+
+        Raises:
+            ValueError: the columns are no list, or an index of expressions has no name.
         """
+        listed = isinstance(columns, Sequence) and not isinstance(columns, str)
+        check("columns", columns, listed, f"a list of them, such as {_as_list(columns)}")
         if name is None and not all(isinstance(column, str) for column in columns):
             raise ValueError(f"an index of expressions needs a name: add_index({table!r}, …, name='…')")
         named = name or make_index_name(table, columns)
@@ -234,6 +265,10 @@ class StepMigrator(SchemaMigrator):  # type: ignore[misc]
 
     def _operation(self, *changes: Change, safe: bool = False) -> Operation:
         return Operation(self, _carry_out, changes, safe)
+
+
+def _as_list(columns: object) -> str:
+    return repr([columns]) if isinstance(columns, str) else "['title', 'pages']"
 
 
 def _carry_out(migrator: StepMigrator, changes: Sequence[Change], safe: bool) -> None:

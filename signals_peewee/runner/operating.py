@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..engine.altering import Altering, Change, RunSql, findings_of_sql
-from ..errors import NothingChanged
+from ..errors import NothingChanged, OperationRefused
 from .effects import is_moot, is_resumable, is_there, is_visible, shape_of
 from .events import Teller
 from .lint import Lint, Unaccepted
@@ -31,6 +31,7 @@ class Operator:
     Attributes:
         working: an operation is being carried out, as against SQL of the step's own.
         touched: the step has sent something that may have changed the database.
+        silent: the step has sent nothing of its own, not even a query, which may call what changes something.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Operator:
         self._refused: Unaccepted | None = None
         self.working = False
         self.touched = False
+        self.silent = True
 
     def run(self, change: Change, *, safe: bool = False) -> None:
         """Carry a change out.
@@ -101,6 +103,11 @@ class Operator:
             if trace:
                 trace.add(sql, ())
 
+    def left_nothing(self, error: BaseException) -> bool:
+        """Tell whether the step, which failed with this error, has changed nothing, as far as it was heard."""
+        refused = isinstance(error, (OperationRefused, Unaccepted))
+        return not self.touched and (refused or self.silent)
+
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Hear what the step executes by itself, which cannot be stopped before but can be rolled back after."""
@@ -117,8 +124,9 @@ class Operator:
     def _heard(self, event: Any) -> None:
         if threading.get_ident() != self._thread:
             return
-        if not (self.working or only_reads(event.sql)):
-            self.touched = True
+        if not self.working:
+            self.silent = False
+            self.touched = self.touched or not only_reads(event.sql)
         if event.exception is not None:
             return
         if self._trace:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from numbers import Real
 from typing import Literal, NamedTuple
 
@@ -11,6 +13,7 @@ from .lint import LintMode
 
 OutOfOrder = Literal["error", "warn", "allow"]
 OnAhead = Literal["warn", "error"]
+_SHORTEST = 0.001  # Postgres counts in milliseconds
 
 
 class Policies(NamedTuple):
@@ -34,7 +37,7 @@ def checked_policies(out_of_order: OutOfOrder, on_ahead: OnAhead, lint: LintMode
 
 
 def checked_limits(lock_wait: float, lock_timeout: float) -> Limits:
-    """Return the limits.
+    """Return the limits, of which no statement waits for longer than the whole run may: 0 is no limit to Postgres.
 
     Raises:
         InvalidOption: one of them is no time.
@@ -42,7 +45,7 @@ def checked_limits(lock_wait: float, lock_timeout: float) -> Limits:
     for name, value in (("lock_wait", lock_wait), ("lock_timeout", lock_timeout)):
         seconds = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < 1_000_000
         check(name, value, seconds, "seconds, from 0 to 1,000,000")
-    return Limits(float(lock_wait), float(lock_timeout))
+    return Limits(float(lock_wait), max(_SHORTEST, min(float(lock_timeout or lock_wait), float(lock_wait))))
 
 
 def checked_table(name: str) -> str:
@@ -64,6 +67,19 @@ def checked_table(name: str) -> str:
         "a table name of 1 to 63 bytes without a dot; the schema has an argument of its own",
     )
     return name
+
+
+def refuse_unknown(function: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse options that there are not, as Python refuses an argument.
+
+    Raises:
+        TypeError: there is one among them.
+    """
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            expected = f"did you mean {close[0]!r}?" if close else f"expected some of {', '.join(known)}"
+            raise TypeError(f"{function}() got an unexpected option {name!r}; {expected}")
 
 
 def check(name: str, value: object, fits: bool, expected: str) -> None:

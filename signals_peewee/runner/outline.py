@@ -59,6 +59,18 @@ def outline_of(text: str, *, step: str, path: str) -> Outline:
     )
 
 
+def before_down(data: bytes) -> bytes:
+    """Return a script without the `down` that it ends with, or all of it where it ends with something else."""
+    try:
+        *others, last = ast.parse(data).body
+    except (SyntaxError, ValueError):
+        return data
+    if not (isinstance(last, ast.FunctionDef) and last.name == "down") or "down" in dict(_bindings(others)):
+        return data
+    first = min([last.lineno, *(node.lineno for node in last.decorator_list)])
+    return b"".join(data.splitlines(keepends=True)[: first - 1])
+
+
 class _Words:
     """What a script says of itself, written out at its top level."""
 

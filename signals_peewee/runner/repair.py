@@ -50,7 +50,7 @@ def _forget(history: History, comparison: Comparison, row: Row) -> None:
 
 
 def _settle(history: History, row: Row, action: Action) -> None:
-    """What is to run again is pending, or applied where it was to be reverted; what it has done already is skipped."""
+    """What is to run again is pending, or waits for `down` where it was to be reverted; what it has done is skipped."""
     if row.state == "done":
         raise InvalidOption("action", action, f"'accept' or 'forget', because {row.id} is finished")
     applying = row.state in ("running", "retry")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,7 +15,7 @@ from .comparison import Comparison
 from .drift import drift_of
 from .history import Row
 from .offered import models_of, offers
-from .options import check
+from .options import check, refuse_unknown
 from .plan import Plan, plan_of
 from .rehearsal import Copy, Listener, check_copy, check_histories, copy_of, on_the_copy
 from .repair import ACTIONS, Action, repair
@@ -36,7 +37,8 @@ class MigrationRunner(Standing):
         schema: on Postgres, the schema that the steps work in and the history is in; made where it is missing.
         lock_wait: seconds to wait for another run, or for what a step changes, before giving up.
         lock_timeout: on Postgres, seconds that a statement of an atomic step may wait for its locks, and make
-            others wait behind it, before the step is rolled back and tried again; 0 for no limit.
+            others wait behind it, before the step is rolled back and tried again; 0 for as long as `lock_wait`, which
+            is the most in any case.
         out_of_order: what to do where a step is pending although a later one of its source was applied.
         on_ahead: what to do where newer code has changed the database and nothing is pending; where something is
             pending it is always an error.
@@ -179,7 +181,8 @@ class MigrationRunner(Standing):
 
         Args:
             step: "source:name", or for "accept" also the name of a source: all of its steps, and its context.
-            action: for a step that was begun and never finished, "retry" lets it run again and "done" says that it was
+            action: for a step that was begun and never finished, "retry" lets it run again (the next `up`, or where it
+                was being reverted the next `down`, and until then `up` refuses to run), and "done" says that it was
                 finished by hand; "accept" takes an applied script as it is now for the one that was applied; "forget"
                 removes a step whose script is gone. Nothing is run, and no table but the history is changed.
 
@@ -219,6 +222,9 @@ class MigrationRunner(Standing):
         return done
 
 
+_OPTIONS = tuple(inspect.signature(MigrationRunner).parameters)[2:]
+
+
 def migrate(database: Any, *sources: Source, **options: Any) -> list[str]:
     """Apply every pending step of these sources and return their "source:name": what a service calls when it starts.
 
@@ -229,7 +235,9 @@ def migrate(database: Any, *sources: Source, **options: Any) -> list[str]:
 
     Raises:
         MigrationError: its children say what; see `MigrationRunner.up`.
+        TypeError: there is no such option.
     """
+    refuse_unknown("migrate", options, _OPTIONS)
     return MigrationRunner(database, sources, **options).up()
 
 

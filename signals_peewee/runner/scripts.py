@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from ..errors import InvalidScript
-from .outline import Outline, outline_of
+from .outline import Outline, before_down, outline_of
 
 Function = Callable[[Any, Any], object]
 
@@ -50,7 +50,7 @@ class Script(ABC):
         return self.read_checksum()
 
     def agrees_with(self, checksum: str) -> bool:
-        """Tell whether it is the script that had this checksum when it was applied."""
+        """Tell whether it is the script that had this checksum when it was applied, but for a `down` written since."""
         return not checksum or self.checksum in ("", checksum)
 
     @cached_property
@@ -105,7 +105,9 @@ class FileScript(Script):
 
     def agrees_with(self, checksum: str) -> bool:
         # Most files are normal already, and to find that out costs more than to hash them.
-        return _hash(self._data) == checksum or super().agrees_with(checksum)
+        if _hash(self._data) == checksum or super().agrees_with(checksum):
+            return True
+        return _hash(normalised(before_down(normalised(self._data)))) == checksum
 
     def read_outline(self) -> Outline:
         return outline_of(self.text, step=self.id, path=self.path)

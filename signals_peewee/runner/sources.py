@@ -51,9 +51,14 @@ class DirectorySource:
         path: the folder.
         name: what its steps are recorded under, for ever, wherever the folder moves to.
         models: the models that its steps make the tables of, or a function that returns them, for `check()`.
+
+    Raises:
+        InvalidOption: one of these makes no sense.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, name: str, models: Models | None = None) -> None:
+        if not isinstance(path, (str, os.PathLike)):
+            raise InvalidOption("path", path, "the path of a folder: a text or a pathlib.Path")
         self.path = Path(path)
         self.name = checked_name(name)
         self.models = offered(models)
@@ -78,9 +83,14 @@ class PackageSource:
         package: its dotted name; it is imported, its scripts are not.
         name: what its steps are recorded under, for ever, wherever the package moves to.
         models: the models that its steps make the tables of, or a function that returns them, for `check()`.
+
+    Raises:
+        InvalidOption: one of these makes no sense.
     """
 
     def __init__(self, package: str, *, name: str, models: Models | None = None) -> None:
+        if not isinstance(package, str):
+            raise InvalidOption("package", package, 'the dotted name of a package, such as "app.migrations"')
         self.package = package
         self.name = checked_name(name)
         self.models = offered(models)

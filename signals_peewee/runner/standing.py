@@ -18,7 +18,7 @@ from .events import Observer
 from .history import History, Row
 from .lint import LintMode
 from .offered import models_of
-from .options import OnAhead, OutOfOrder, checked_limits, checked_policies, checked_table
+from .options import OnAhead, OutOfOrder, check, checked_limits, checked_policies, checked_table
 from .scripts import Script
 from .session import Session
 from .sources import Source
@@ -44,6 +44,9 @@ class Standing:
         on_event: Observer | None = None,
         context: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
+        check(
+            "on_event", on_event, on_event is None or callable(on_event), "a function that takes a StepEvent, or None"
+        )
         migrating = migrating_for(plain_database(database))
         migrating.engine.check_schema(schema)
         self._sources = sources_in(sources)
@@ -115,6 +118,7 @@ class Standing:
 
     def _to_apply(self, comparison: Comparison, target: str | None) -> list[Script]:
         comparison.check_applied()
+        comparison.check_reverted()
         return comparison.to_apply(target, self._setup.policies)
 
     def _compared(self, catalog: Catalog, rows: list[Row] | None) -> Comparison:

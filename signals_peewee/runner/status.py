@@ -13,6 +13,7 @@ from .history import History, Row
 from .order import in_running_order
 
 StepState = Literal["applied", "pending", "late", "running", "reverting", "edited", "missing", "ahead"]
+_STATES: Mapping[str, StepState] = {"running": "running", "reverting": "reverting", "retry-down": "reverting"}
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,9 @@ class StepStatus:
         source: the source it comes from.
         name: its name there.
         state: "applied" or "pending"; "late": pending, with a lower number than an applied one; "running" or
-            "reverting": begun and not finished, now or at all; "edited": applied, and its script has another text now;
-            "missing": applied, and its script is gone; "ahead": applied by newer code than this.
+            "reverting": begun and not finished, now or at all, or to be reverted again; "edited": applied, and its
+            script has another text now; "missing": applied, and its script is gone; "ahead": applied by newer code
+            than this.
         description: its docstring.
         position: its place in the order of application, or None.
         applied_at: when it was begun (UTC), or None.
@@ -82,7 +84,7 @@ def status_of(comparison: Comparison, history: History) -> Status:
 
 
 def _recorded(comparison: Comparison, row: Row, applied_at: datetime) -> StepStatus:
-    state: StepState = row.state if row.state in ("running", "reverting") else "applied"
+    state: StepState = _STATES.get(row.state, "applied")
     for name, rows in (("edited", comparison.edited), ("missing", comparison.missing), ("ahead", comparison.ahead)):
         if rows and row in rows and state == "applied":
             state = name  # type: ignore[assignment]

@@ -93,6 +93,8 @@ class SignalFilter:
         return " & ".join(f"SignalFilter({part})" for part in parts)
 
     def __and__(self, other: SignalFilter) -> SignalFilter:
+        if not isinstance(other, SignalFilter):
+            raise InvalidFilter("filter", other, "a SignalFilter behind &")
         return replace(self, _also=(*self._also, other))
 
     @cached_property

@@ -23,7 +23,7 @@ class Conduct:
         atomic: all of it is one transaction; otherwise each statement is its own, and may be tried again.
         schema: where unqualified names are looked for first.
         lock_wait: seconds to wait in all for what others hold.
-        lock_timeout: seconds that one statement may make others queue behind it; 0 for no limit.
+        lock_timeout: seconds that one statement may make others queue behind it.
         foreign_keys: SQLite keeps foreign keys on during the step, and so refuses to rebuild tables.
         tell: is called with how far a long operation has come: rows done, and rows there are, or None where unknown.
     """

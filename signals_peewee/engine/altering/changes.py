@@ -195,12 +195,16 @@ class Backfill(Change):
         value: a plain value, a Peewee node, or a function that is called for every row and is given it as a dict.
         where: a Peewee node or None: which rows are to be filled; by default those in which the column is NULL.
         batch_size: how many rows a transaction changes.
+        nullable: `value` is a function, and where it returns None the row keeps its NULL, which is refused otherwise.
+        remedy: what to do where a row would be NULL still.
     """
 
     column: str
     value: Any | Callable[..., Any]
     where: Any = None
     batch_size: int = 5000
+    nullable: bool = False
+    remedy: str = "leave it out with where="
 
 
 @dataclass(frozen=True, eq=False)

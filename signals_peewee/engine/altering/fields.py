@@ -7,6 +7,8 @@ from typing import Any
 
 from peewee import Database, ForeignKeyField, Node
 
+from .changes import AddColumn, Backfill
+
 _TAKEN_FOR_SQL = (")", "'")
 
 
@@ -29,6 +31,12 @@ def named_field(database: Database, name: str, field: Any) -> Any:
 def is_called(default: Any) -> bool:
     """Tell whether a default is a function; Peewee's nodes can be called too."""
     return callable(default) and not isinstance(default, Node)
+
+
+def first_fill(change: AddColumn, field: Any) -> Backfill:
+    """Return what fills a column that was just added, whose field has a function as default."""
+    remedy = "see to that first" if field.null else "say null=True in its field"
+    return Backfill(change.table, change.column, value_maker(field), nullable=field.null, remedy=remedy)
 
 
 def value_maker(field: Any) -> Any:

@@ -74,6 +74,9 @@ class Filling:
         self._value = change.value
         self._null = f"{quoted(change.column)} IS NULL"
         self._by_default = change.where is None
+        self._nullable = change.nullable
+        self._remedy = change.remedy
+        self._left_null = False
         self._pending = self._null if change.where is None else f"({text_of(database, change.where)})"
         self._key = key_of(table)
         keyless = not table.primary_key
@@ -92,7 +95,7 @@ class Filling:
             tell: is called after each batch with the rows filled and all that were to be filled.
 
         Raises:
-            UnfitRows: the value of a row is NULL, which would leave it to be filled for ever.
+            UnfitRows: the value of a row is NULL, which would leave it to be filled for ever, and may not stay it.
         """
         total = rows(self._database, f"SELECT count(*) FROM {self._table.sql} WHERE {self._pending}")[0][0]
         done, ended = self._pass(attempted, tell, 0, total)
@@ -102,7 +105,8 @@ class Filling:
                 self._pass(attempted, tell, done, total)
             return
         passes = Passes()
-        while ended is not None and passes.more(ended, self._refuse_taken):
+        # A row that has NULL for a value looks like one that came meanwhile, whose value would be made a second time.
+        while ended is not None and not self._left_null and passes.more(ended, self._refuse_taken):
             done, ended = self._pass(attempted, tell, done, total)
 
     def _pass(
@@ -159,11 +163,11 @@ class Filling:
         found = attempted(lambda: rows(self._database, sql, *(last or ())), self._table)
         if not found:
             return 0, None
-        seen = [Seen(row[:width], row[width], self._called(row[width + 1 :])) for row in found]
+        seen = self._valued([Seen(row[:width], row[width], self._called(row[width + 1 :])) for row in found])
         changed = attempted(lambda: self._update(seen), self._table)
         missed = [one.key for number, one in enumerate(seen) if number not in changed]
         more = attempted(lambda: self._again(missed), self._table) if missed else 0
-        return len(changed) + more, seen[-1].key
+        return len(found) - len(seen) + len(changed) + more, found[-1][:width]
 
     def _again(self, keys: Sequence[Key]) -> int:
         """Fill rows that somebody changed after they were read."""
@@ -177,7 +181,8 @@ class Filling:
                 f"AND ({mine}) IN (SELECT * FROM {source}) ORDER BY {mine} FOR NO KEY UPDATE",
                 *parameters,
             )
-            done += len(self._update([Seen(row[:width], None, self._called(row[width:])) for row in found]))
+            self._update(self._valued([Seen(row[:width], None, self._called(row[width:])) for row in found]))
+            done += len(found)
         return done
 
     def _locked(self, last: Key | None) -> tuple[int, Key | None]:
@@ -189,8 +194,14 @@ class Filling:
         found = rows(self._database, sql, *(last or ()))
         if not found:
             return 0, None
-        self._update([Seen(row[:1], None, self._called(row[1:]) if called else None) for row in found])
+        self._update(self._valued([Seen(row[:1], None, self._called(row[1:]) if called else None) for row in found]))
         return len(found), max((row[:1] for row in found), key=_place)
+
+    def _valued(self, seen: Sequence[Seen]) -> Sequence[Seen]:
+        """Return the rows that are to be changed: what is to have NULL has it, and would move."""
+        valued = [one for one in seen if one.value is not None] if self._nullable else seen
+        self._left_null = self._left_null or len(valued) < len(seen)
+        return valued
 
     def _update(self, seen: Sequence[Seen]) -> set[int]:
         """Change rows, each to its own value or all to one; return the numbers of those that are as they were seen."""
@@ -262,7 +273,7 @@ class Filling:
     def _refuse_taken(self, key: Key) -> NoReturn:
         problem = (
             f"the row where ({', '.join(self._key)}) is {key} is NULL again whenever it was filled: a trigger, or "
-            "somebody else, takes the value away; leave it out with where="
+            f"somebody else, takes the value away; {self._remedy}"
         )
         raise UnfitRows(self._table.name, (self._column.name,), 1, (key,), problem)
 
@@ -273,8 +284,8 @@ class Filling:
         if key is None:
             return
         problem = (
-            f"the value is NULL for the row where ({', '.join(self._key)}) is {key}; give a value for it, or leave it "
-            "out with where="
+            f"the value is NULL for the row where ({', '.join(self._key)}) is {key}; give a value for it, or "
+            f"{self._remedy}"
         )
         raise UnfitRows(self._table.name, (self._column.name,), 1, (key,), problem)
 

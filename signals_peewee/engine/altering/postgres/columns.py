@@ -7,7 +7,7 @@ from functools import partial
 
 from ....errors import UnfitRows
 from .. import changes as c
-from ..fields import new_default, value_maker
+from ..fields import first_fill, new_default
 from .adding import NewColumn, new_column
 from .backfill import Filling
 from .dependents import dependents_of_column
@@ -57,7 +57,7 @@ class Columns(Validating, Operating):
         return UnfitRows(table.name, (column,), count, (), problem)
 
     def _fill_computed(self, change: c.AddColumn, new: NewColumn) -> None:
-        fill = c.Backfill(change.table, change.column, value_maker(new.field))
+        fill = first_fill(change, new.field)
         self._backfill(fill)
         if new.not_null and not self.table(change.table).column(change.column).not_null:
             # Old code may have written rows since: once none can follow, they are filled, too.

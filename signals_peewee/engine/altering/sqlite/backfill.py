@@ -56,6 +56,9 @@ class Filling:
         self._column = column
         self._value = change.value
         self._by_default = where is None
+        self._nullable = change.nullable
+        self._remedy = change.remedy
+        self._left_null = False
         self._pending = f"{quoted(column)} IS NULL" if where is None else f"({text_of(database, where)})"
         self._batch = change.batch_size
         self._key = key_of(table)
@@ -70,14 +73,16 @@ class Filling:
             tell: is called after each batch with the rows filled and all that were to be filled.
 
         Raises:
-            ValueError: the value of a row is NULL, which would leave it to be filled for ever.
+            ValueError: the value of a row is NULL, which would leave it to be filled for ever, and may not stay it.
         """
         total, done, passes = self._count(), 0, Passes()
         last: Key | None = None
         ended: Key | None = None
         while True:
             if not (batch := self._next(last)):
-                if ended is None or not self._by_default or not passes.more(ended, self._refuse_taken):
+                # A row that has NULL for a value looks like one that came meanwhile, whose value would be made again.
+                once = not self._by_default or self._left_null
+                if ended is None or once or not passes.more(ended, self._refuse_taken):
                     return
                 last = ended = None  # once more, for rows that were written behind us
                 continue
@@ -121,9 +126,11 @@ class Filling:
         )
 
     def _fill(self, batch: list[Key], made: Mapping[str, Made]) -> int:
-        changed = self._each(batch, made) if is_called(self._value) else self._together(batch)
+        left: set[str] = set()
+        changed = self._each(batch, made, left) if is_called(self._value) else self._together(batch)
+        self._left_null = self._left_null or bool(left)
         if self._by_default:
-            self._refuse_what_is_null_still(batch)
+            self._refuse_what_is_null_still(batch, left)
         return changed
 
     @property
@@ -158,12 +165,17 @@ class Filling:
         )
         return int(self._database.rows_affected(cursor))
 
-    def _each(self, batch: list[Key], made: Mapping[str, Made]) -> int:
+    def _each(self, batch: list[Key], made: Mapping[str, Made], left: set[str]) -> int:
+        """Change the rows of a batch, each to its own value; those that are to have NULL have it, and are `left`."""
         width = len(self._key)
-        values = []
-        for row in self._read(batch):
+        values, found = [], self._read(batch)
+        for row in found:
             known = made.get(repr(row[:width]))
-            values.append((known.value if known and known.fits(row) else self._called(row), *row[:width]))
+            value = known.value if known and known.fits(row) else self._called(row)
+            if value is None and self._nullable:
+                left.add(repr(row[:width]))
+            else:
+                values.append((value, *row[:width]))
         statement = f"UPDATE OR ABORT {self._source} SET {quoted(self._column)} = ? WHERE {self._row} = {self._places}"
         started = time.perf_counter()
         with as_peewee_raises:
@@ -172,23 +184,25 @@ class Filling:
             event = QueryEvent(statement, values[0], time.perf_counter() - started, None)
             for hook in self._database.query_hooks:
                 hook(event)
-        return len(values)
+        return len(found)
 
     def _refuse_taken(self, key: Key) -> NoReturn:
         raise ValueError(
             f"the row of {self._table.name} where ({', '.join(self._key)}) is {key} is NULL again whenever "
-            f"{self._column} was filled: a trigger, or somebody else, takes the value away; leave it out with where="
+            f"{self._column} was filled: a trigger, or somebody else, takes the value away; {self._remedy}"
         )
 
-    def _refuse_what_is_null_still(self, batch: list[Key]) -> None:
+    def _refuse_what_is_null_still(self, batch: list[Key], left: set[str]) -> None:
         found = rows(
             self._database,
-            f"SELECT {', '.join(self._key)} FROM {self._source} WHERE {self._between} LIMIT 1",
+            f"SELECT {', '.join(self._key)} FROM {self._source} WHERE {self._between} LIMIT {len(left) + 1}",
             *batch[0],
             *batch[-1],
         )
-        if found:
+        for key in found:
+            if repr(key) in left:
+                continue
             raise ValueError(
                 f"the value for {self._table.name}.{self._column} is NULL in the row where ({', '.join(self._key)}) is "
-                f"{found[0]}; give a value for it, or leave it out with where="
+                f"{key}; give a value for it, or {self._remedy}"
             )

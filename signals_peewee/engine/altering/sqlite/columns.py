@@ -10,7 +10,7 @@ from ...sql_sqlite.definition import Constraint
 from ...sql_sqlite.reading import definition
 from ...sql_sqlite.tokens import quoted
 from .. import changes as c
-from ..fields import new_default, value_maker
+from ..fields import first_fill, new_default
 from .adding import NewColumn, index_name, new_column
 from .backfill import Filling
 from .compare import objects
@@ -72,7 +72,7 @@ class Columns(Operating):
                 self._put_column(
                     table, change.column, new_column(self.database, change.column, change.field, null=True)
                 )
-        self._backfill(c.Backfill(change.table, change.column, value_maker(new.field)))
+        self._backfill(first_fill(change, new.field))
         with self.undone_on_error(table.name):  # together: a second run that finds NOT NULL takes all for done
             if new.not_null and not self.table(change.table).column(change.column).not_null:
                 self._add_not_null(c.AddNotNull(change.table, change.column))
