@@ -18,6 +18,7 @@ from peewee import (
     BooleanField,
     CharField,
     Check,
+    DateField,
     DateTimeField,
     DecimalField,
     Field,
@@ -30,6 +31,7 @@ from peewee import (
     OperationalError,
     SqliteDatabase,
     TextField,
+    TimeField,
     UUIDField,
 )
 from rebuild_kit import altering, change, rows, statement
@@ -130,6 +132,32 @@ def test_a_default_of_any_type_is_what_the_driver_would_have_stored(
 def test_a_default_that_sql_cannot_say_is_refused(books: SqliteDatabase, field: Any) -> None:
     with pytest.raises(ValueError, match="a default cannot"):
         change(books, AddColumn("books", "added", field))
+
+
+@pytest.mark.parametrize(
+    ("field", "problem"),
+    [
+        (IntegerField(default="abc"), "'abc' is no value for 'added', which is INTEGER"),
+        (FloatField(default="1,5"), "'1,5' is no value for 'added', which is REAL"),
+        (DateTimeField(default="now()"), r"the default 'now\(\)' of 'added' is no datetime; write SQL\('now\(\)'\)"),
+        (DateField(default="yesterday"), "the default 'yesterday' of 'added' is no date"),
+        (TimeField(default="noon"), "the default 'noon' of 'added' is no time"),
+    ],
+)
+def test_a_default_that_is_none_of_the_type_is_refused(books: SqliteDatabase, field: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        change(books, AddColumn("books", "added", field))
+    assert "added" not in statement(books, "books")
+
+
+def test_a_constant_that_is_none_of_the_type_is_refused_wherever_it_is_given(books: SqliteDatabase) -> None:
+    with pytest.raises(ValueError, match="'abc' is no value for books.pages, which is INT"):
+        change(books, AddColumnDefault("books", "pages", "abc"))
+    with pytest.raises(ValueError, match="'abc' is no value for books.pages, which is INT"):
+        change(books, Backfill("books", "pages", "abc"))
+    change(books, Backfill("books", "pages", "7"), AddColumnDefault("books", "pages", "8"))
+    books.execute_sql("INSERT INTO books (title) VALUES ('later')")
+    assert rows(books, "SELECT DISTINCT pages FROM books ORDER BY 1")[:2] == [(7,), (8,)]
 
 
 @pytest.mark.parametrize("text", ["now()", "'quoted'"])

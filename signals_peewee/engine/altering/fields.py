@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from peewee import Database, ForeignKeyField, Node
+from peewee import Database, DateField, DateTimeField, ForeignKeyField, Node, TimeField
 
 from .changes import AddColumn, Backfill
 
@@ -16,7 +16,7 @@ def named_field(database: Database, name: str, field: Any) -> Any:
     """Return a clone of a field that carries a name, and makes values for a database.
 
     Raises:
-        ValueError: it is a foreign key that does not say to what.
+        ValueError: it is a foreign key that does not say to what, or the default of a time is none.
     """
     field = field.clone()
     if field.column_name != name:
@@ -25,6 +25,8 @@ def named_field(database: Database, name: str, field: Any) -> Any:
         field._db_hook(database)
     if isinstance(field, ForeignKeyField):
         _check_referred(name, field)
+    if isinstance(field, (DateTimeField, DateField, TimeField)):
+        _check_time(name, field)
     return field
 
 
@@ -73,6 +75,16 @@ def new_default(subject: str, default: Any, literal: Callable[[Any], str]) -> An
             f"write SQL({default!r}) if it is SQL, and SQL({literal(default)!r}) if it is a text"
         )
     return default
+
+
+def _check_time(name: str, field: Any) -> None:
+    """Refuse a text that is no time: SQLite would store it, Postgres what it means now, as in 'yesterday'."""
+    default = field.default
+    if isinstance(default, str) and isinstance(field.python_value(default), str):
+        raise ValueError(
+            f"the default {default!r} of {name!r} is no {type(field).__name__.removesuffix('Field').lower()}; "
+            f"write SQL({default!r}) if it is SQL"
+        )
 
 
 def _check_referred(name: str, field: Any) -> None:

@@ -12,6 +12,7 @@ from ...sql_sqlite.reading import definition
 from ...sql_sqlite.tokens import quoted
 from ..fields import is_called, named_field
 from .text import default_of, is_constant, literal_of, text_of
+from .unfit import check_fits
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def new_column(database: Database, name: str, field: Any, *, null: bool = False)
         null: it accepts NULL, whatever the field says.
 
     Raises:
-        ValueError: the field has a default that SQL cannot say.
+        ValueError: the field has a default that SQL cannot say, or that is none of its type.
     """
     field = named_field(database, name, field)
     computed = is_called(field.default)
@@ -78,6 +79,8 @@ def new_column(database: Database, name: str, field: Any, *, null: bool = False)
     read = definition(f"CREATE TABLE new ({sql})").columns[0]
     if field.default is not None and not computed and not any(said.kind == "default" for said in read.constraints):
         default = field.default if isinstance(field.default, Node) else field.db_value(field.default)
+        if not isinstance(default, Node):
+            check_fits(database, repr(name), default, text_of(database, field.ddl_datatype(database.get_sql_context())))
         write = default_of if isinstance(field.default, Node) else literal_of
         sql += f" DEFAULT {write(database, default)}"
         read = definition(f"CREATE TABLE new ({sql})").columns[0]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from peewee import Node
+
 from ....errors import UnfitRows
 from ...sql_sqlite.definition import Constraint
 from ...sql_sqlite.reading import definition
 from ...sql_sqlite.tokens import quoted
 from .. import changes as c
-from ..fields import first_fill, new_default
+from ..fields import first_fill, is_called, new_default
 from .adding import NewColumn, index_name, new_column
 from .backfill import Filling
 from .compare import objects
@@ -27,7 +29,7 @@ from .edits import (
 from .operating import ALTERS_COLUMNS, DROPS_COLUMNS, Operating
 from .table import TableNow, names_followed, rows
 from .text import default_of, text_of
-from .unfit import null_rows, rows_of_type
+from .unfit import check_fits, null_rows, rows_of_type
 
 
 class Columns(Operating):
@@ -136,8 +138,10 @@ class Columns(Operating):
 
     def _add_column_default(self, change: c.AddColumnDefault) -> None:
         table = self.table(change.table)
-        table.column(change.column)
+        column = table.column(change.column)
         default = new_default(change.subject, change.default, partial(default_of, self.database))
+        if not isinstance(default, Node):
+            check_fits(self.database, change.subject, default, column.type)
         sql = default_of(self.database, default)
         with self.undone_on_error(table.name):
             self.rebuild(table, with_default(table.read, change.column, sql), change.column)
@@ -163,6 +167,8 @@ class Columns(Operating):
 
     def _backfill(self, change: c.Backfill) -> None:
         table = self.table(change.table)
-        table.column(change.column)
+        column = table.column(change.column)
+        if not (change.value is None or isinstance(change.value, Node) or is_called(change.value)):
+            check_fits(self.database, change.subject, change.value, column.type)
         filling = Filling(self.database, table, change)
         filling.run(self.migrating.engine.write, self.conduct.tell)

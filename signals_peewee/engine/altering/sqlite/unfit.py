@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from peewee import Database, OperationalError
 
 from ....errors import UnfitRows
 from ...sql_sqlite.tokens import quoted
 from .table import ColumnNow, TableNow, affinity, key_of, rows
+from .text import literal_of
 
 _SHOWN = 5
 _MISFITS = {
@@ -47,16 +49,21 @@ def rows_of_type(database: Database, table: TableNow, column: ColumnNow, value: 
         value: what makes the new value; SQL.
         type_: the new type.
     """
-    kind = affinity(type_)
-    misfit = _MISFITS.get(kind)
-    if (
-        misfit is None
-        or (kind == "NUMERIC" and not _NUMBERS.match(type_))
-        or (value == quoted(column.name) and affinity(column.type) == kind)
-    ):
+    found = _misfit(value, type_)
+    if found is None or (value == quoted(column.name) and affinity(column.type) == affinity(type_)):
         return None
-    found = misfit.format(value=f"({value})")
     return _rows(database, table, (column.name,), found, f"rows have something else there than {type_}; give a cast")
+
+
+def check_fits(database: Database, subject: str, value: Any, type_: str) -> None:
+    """Refuse a value of Python that is none of a column's type.
+
+    Raises:
+        ValueError: it is none.
+    """
+    sql = literal_of(database, value)
+    if (found := _misfit(sql, type_)) and rows(database, f"SELECT {found}") == [(1,)]:
+        raise ValueError(f"{value!r} is no value for {subject}, which is {type_}; write SQL({sql!r}) if it is meant so")
 
 
 def doubles(database: Database, table: TableNow, columns: Sequence[str], where: str = "1") -> UnfitRows | None:
@@ -92,6 +99,14 @@ def orphans(
     )
     problem = f"{len(found)} rows{shown} point at no row of {parent!r}; mend or delete them first"
     return UnfitRows(table.name, columns, len(found), tuple(found[:_SHOWN]), problem)
+
+
+def _misfit(value: str, type_: str) -> str | None:
+    """Return the condition under which SQLite cannot make a value of a type; None where the type is not known."""
+    kind = affinity(type_)
+    if kind not in _MISFITS or (kind == "NUMERIC" and not _NUMBERS.match(type_)):
+        return None
+    return _MISFITS[kind].format(value=f"({value})")
 
 
 def _rows(
