@@ -16,6 +16,7 @@ from peewee import (
     Model,
     TextField,
     Value,
+    fn,
 )
 from playhouse.migrate import Operation, make_index_name
 from runner_kit import columns, tables
@@ -380,3 +381,31 @@ def test_an_operation_that_is_returned_and_run_by_nobody_is_an_error(shelf: Data
     ) as caught:
         MigrationRunner(shelf, InlineSource("forgotten", [forgotten])).up()
     assert caught.value.rolled_back
+
+
+def test_a_condition_and_a_value_may_say_the_field_of_a_model(shelf: Database) -> None:
+    def fill(migrator: Any, db: Database) -> None:
+        class Book(migrator.Model):  # type: ignore[misc]
+            title = TextField()
+            pages = IntegerField()
+
+            class Meta:
+                table_name = "books"
+
+        most = Book.select(fn.max(Book.pages))
+        migrator.migrate(
+            migrator.drop_foreign_key_constraint("books", "author_id"),
+            migrator.backfill("books", "pages", 7, where=Book.title == "two"),
+            migrator.backfill("books", "title", fn.upper(Book.title), where=(Book.pages == most)),
+            migrator.alter_column_type("books", "author_id", TextField(), cast=Book.pages.cast("text")),
+        )
+
+    MigrationRunner(shelf, InlineSource("fill", [fill])).up()
+    assert rows(shelf, "books") == [(1, "one", 1, "1"), (2, "TWO", 7, "7")]
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, "5", 10**30])
+def test_a_batch_is_a_number_of_rows(shelf: Database, size: Any) -> None:
+    with pytest.raises(StepFailed, match=r"batch_size is a number of rows from 1 to 1,000,000,000, not"):
+        run(shelf, lambda m: m.backfill("books", "title", "x", batch_size=size), atomic=False)
+    assert MigrationRunner(shelf, InlineSource("none", [lambda m, db: None])).up()  # nothing was begun

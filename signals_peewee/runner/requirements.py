@@ -30,7 +30,10 @@ from ..engine.altering import (
 )
 from ..engine.introspection import Column, Table
 from ..errors import OperationRefused
+from .effects import is_there
 from .looking import Look, keys_of, operation_of, refers
+
+_MOST_ROWS = 1_000_000_000
 
 
 @singledispatch
@@ -77,7 +80,8 @@ def _(change: RenameColumn, look: Look, lenient: bool) -> None:
 @check_before.register(AddNotNull)
 @check_before.register(DropNotNull)
 def _(change: AddNotNull | DropNotNull, look: Look, lenient: bool) -> None:
-    if _column(change, look).null == isinstance(change, DropNotNull):
+    _column(change, look)
+    if is_there(change, look):
         state = "may be NULL" if isinstance(change, DropNotNull) else "is NOT NULL"
         raise _refused(change, f"the column {state} already; say safe=True where that may be so")
 
@@ -91,9 +95,16 @@ def _(change: DropColumnDefault, look: Look, lenient: bool) -> None:
 @check_before.register(DropColumn)
 @check_before.register(AddColumnDefault)
 @check_before.register(AlterColumnType)
-@check_before.register(Backfill)
-def _(change: DropColumn | AddColumnDefault | AlterColumnType | Backfill, look: Look, lenient: bool) -> None:
+def _(change: DropColumn | AddColumnDefault | AlterColumnType, look: Look, lenient: bool) -> None:
     _column(change, look)
+
+
+@check_before.register
+def _(change: Backfill, look: Look, lenient: bool) -> None:
+    _column(change, look)
+    size: object = change.batch_size
+    if not isinstance(size, int) or not 1 <= size <= _MOST_ROWS:
+        raise _refused(change, f"batch_size is a number of rows from 1 to {_MOST_ROWS:,}, not {size!r}")
 
 
 @check_before.register(AddConstraint)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, time, timedelta
-from decimal import Decimal
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
-from uuid import UUID
 
 from peewee import Database, Node
 
@@ -14,7 +11,8 @@ from ....errors import UnfitRows
 from ..changes import Backfill
 from ..fields import is_called
 from ..passes import Passes
-from .table import TableNow, listed, quoted, rows
+from .given import Given, as_table
+from .table import TableNow, heirs_of, listed, quoted, rows
 from .text import literal_of, text_of
 from .unfit import key_of
 
@@ -22,7 +20,9 @@ T = TypeVar("T")
 Key = tuple[Any, ...]
 
 _PARAMETERS = 30_000
-_SIMPLE = (bool, int, float, Decimal, str, bytes, date, time, timedelta, UUID)
+# What a driver reads of these it sends back as the same value; a json, an infinite time, one before Christ it does not.
+_EXACT = ("tid", "smallint", "integer", "bigint", "text", "character varying", "uuid", "boolean")
+_HIDDEN = "SELECT row_security_active(%s::oid), current_user::text"
 
 
 class Attempted(Protocol):
@@ -39,19 +39,28 @@ class Seen(NamedTuple):
     value: Any = None
 
 
-class Given(NamedTuple):
-    """A column of values for a statement; `unnests` as for a column of a table."""
+def fill(
+    database: Database,
+    table: TableNow,
+    change: Backfill,
+    attempted: Attempted,
+    tell: Callable[[int, int | None], None],
+) -> None:
+    """Fill the rows of a table, and of those that inherit from it, one table after the other.
 
-    name: str
-    type: str
-    values: Sequence[Any]
-    unnests: bool = True
+    No key, and no place where a row lies, tells rows of different tables apart.
 
-    @property
-    def fits_array(self) -> bool:
-        """It can be handed over as one array, which both drivers make of one kind of simple values."""
-        kinds = {(type(value), getattr(value, "tzinfo", None) is None) for value in self.values if value is not None}
-        return self.unnests and len(kinds) < 2 and all(issubclass(kind, _SIMPLE) for kind, _ in kinds)
+    Raises:
+        ValueError: the role does not see every row of it.
+        UnfitRows: the value of a row is NULL.
+    """
+    heirs = [] if table.partitioned else heirs_of(database, table)
+    for each in (table, *heirs):
+        _refuse_hidden(database, each)
+    fillings = [Filling(database, each, change, heirs=bool(heirs)) for each in (table, *heirs)]
+    done, total = 0, sum(filling.count(attempted) for filling in fillings)
+    for filling in fillings:
+        done = filling.run(attempted, tell, done, total)
 
 
 class Filling:
@@ -63,13 +72,17 @@ class Filling:
         database: where the table is.
         table: the table.
         change: what to fill, with what.
+        heirs: it has some, or is one: its own rows are filled, and those of the others are another's.
     """
 
-    def __init__(self, database: Database, table: TableNow, change: Backfill) -> None:
+    def __init__(self, database: Database, table: TableNow, change: Backfill, *, heirs: bool = False) -> None:
         if change.batch_size < 1:
             raise ValueError(f"a batch has at least 1 row, not {change.batch_size}")
         self._database = database
         self._table = table
+        # What a condition says of the table's columns by its name is true of those of an heir.
+        self._name = quoted(change.table) if heirs else table.sql
+        self._rows = f"ONLY {table.sql} AS {self._name}" if heirs else table.sql
         self._column = table.column(change.column)
         self._value = change.value
         self._null = f"{quoted(change.column)} IS NULL"
@@ -84,26 +97,37 @@ class Filling:
         self._types = ["tid"] if keyless else [table.column(name).plain for name in self._key]
         self._unnests = [True] if keyless else [table.column(name).unnests for name in self._key]
 
-    def run(self, attempted: Attempted, tell: Callable[[int, int | None], None]) -> None:
+    def count(self, attempted: Attempted) -> int:
+        """Return how many rows are to be filled."""
+        counting = f"SELECT count(*) FROM {self._rows} WHERE {self._pending}"
+        ((count,),) = attempted(lambda: rows(self._database, counting), self._table)
+        return int(count)
+
+    def run(self, attempted: Attempted, tell: Callable[[int, int | None], None], done: int, total: int) -> int:
         """Fill every row.
 
         Args:
             attempted: what a batch runs inside.
             tell: is called after each batch with the rows filled and all that were to be filled.
+            done: how many are filled already, of other tables.
+            total: how many are to be filled, those among them.
+
+        Returns:
+            how many are filled then.
 
         Raises:
             UnfitRows: the value of a row is NULL, which would leave it to be filled for ever.
         """
-        total = rows(self._database, f"SELECT count(*) FROM {self._table.sql} WHERE {self._pending}")[0][0]
-        done, ended = self._pass(attempted, tell, 0, total)
+        done, ended = self._pass(attempted, tell, done, total)
         if not self._by_default:
             self._pending = f"{self._pending} AND {self._null}"
             if self._batch is not None:
-                self._pass(attempted, tell, done, total)
-            return
+                done, _ = self._pass(attempted, tell, done, total)
+            return done
         passes = Passes()
         while ended is not None and passes.more(ended, self._refuse_taken):
             done, ended = self._pass(attempted, tell, done, total)
+        return done
 
     def _pass(
         self, attempted: Attempted, tell: Callable[[int, int | None], None], done: int, total: int
@@ -133,18 +157,17 @@ class Filling:
 
     def _until(self, last: Key | None) -> Key | None:
         """Return the last key of a batch."""
-        keys, backwards = listed(self._key), ", ".join(f"{quoted(name)} DESC" for name in self._key)
+        keys, backwards = listed(self._key), ", ".join(f"batch.{quoted(name)} DESC" for name in self._key)
         batch = f"SELECT {keys} FROM {self._behind(last)} ORDER BY {keys} LIMIT {self._batch}"
-        sql = f"SELECT {keys} FROM ({batch}) AS batch ORDER BY {backwards} LIMIT 1"
+        sql = f"SELECT {self._read()} FROM ({batch}) AS batch ORDER BY {backwards} LIMIT 1"
         return next(iter(rows(self._database, sql, *(last or ()))), None)
 
     def _between(self, last: Key | None, until: Key) -> int:
         """Change the rows behind one key, up to another one."""
-        keys = listed(self._key)
         found = rows(
             self._database,
-            f"UPDATE {self._changed} WHERE {self._where(last)} AND ({keys}) <= ({self._places()}) "
-            f"RETURNING {keys}, {self._null}",
+            f"UPDATE {self._changed} WHERE {self._where(last)} AND ({listed(self._key)}) <= ({self._places()}) "
+            f"RETURNING {self._read()}, {self._null}",
             *(last or ()),
             *until,
         )
@@ -153,9 +176,9 @@ class Filling:
 
     def _each(self, attempted: Attempted, last: Key | None) -> tuple[int, Key | None]:
         """Call the function for rows that are not locked; those that changed meanwhile are locked, and read again."""
-        keys, width = listed(self._key), len(self._key)
-        what = f"{keys}, xmin::text, {listed(self._names)}"
-        sql = f"SELECT {what} FROM {self._behind(last)} ORDER BY {keys} LIMIT {self._batch}"
+        width = len(self._key)
+        what = f"{self._read()}, xmin::text, {listed(self._names)}"
+        sql = f"SELECT {what} FROM {self._behind(last)} ORDER BY {self._order} LIMIT {self._batch}"
         found = attempted(lambda: rows(self._database, sql, *(last or ())), self._table)
         if not found:
             return 0, None
@@ -173,8 +196,8 @@ class Filling:
             source, parameters = as_table(self._given_keys(keys[start : start + size]))
             found = rows(
                 self._database,
-                f"SELECT {mine}, {listed(self._names)} FROM {self._table.sql} WHERE {self._pending} "
-                f"AND ({mine}) IN (SELECT * FROM {source}) ORDER BY {mine} FOR NO KEY UPDATE",
+                f"SELECT {self._read()}, {listed(self._names)} FROM {self._rows} WHERE {self._pending} "
+                f"AND ({mine}) IN (SELECT * FROM {source}) ORDER BY {self._order} FOR NO KEY UPDATE",
                 *parameters,
             )
             done += len(self._update([Seen(row[:width], None, self._called(row[width:])) for row in found]))
@@ -201,7 +224,7 @@ class Filling:
         return changed
 
     def _update_some(self, seen: Sequence[Seen]) -> list[int]:
-        table, called = self._table.sql, is_called(self._value)
+        table, called = self._name, is_called(self._value)
         given = [Given("n", "integer", range(len(seen))), *self._given_keys([one.key for one in seen])]
         same = [f"{table}.{quoted(name)} = new.signals_peewee_key_{at}" for at, name in enumerate(self._key)]
         if seen[0].version is not None:
@@ -211,11 +234,10 @@ class Filling:
             values = [one.value for one in seen]
             given.append(Given("value", self._column.plain, values, self._column.unnests))
         source, parameters = as_table(given)
-        keys = ", ".join(f"{table}.{quoted(name)}" for name in self._key)
         found = rows(
             self._database,
             f"UPDATE {self._changed} FROM {source} WHERE {' AND '.join(same)} "
-            f"RETURNING {keys}, {table}.{self._null}, new.signals_peewee_n",
+            f"RETURNING {self._read(f'{table}.')}, {table}.{self._null}, new.signals_peewee_n",
             *parameters,
         )
         self._refuse_null(found)
@@ -236,10 +258,10 @@ class Filling:
             value = text_of(self._database, self._value)
         else:
             value = "NULL" if self._value is None else literal_of(self._database, self._value, self._column.plain)
-        return f"{self._table.sql} SET {quoted(self._column.name)} = {value}"
+        return f"{self._rows} SET {quoted(self._column.name)} = {value}"
 
     def _behind(self, last: Key | None) -> str:
-        return f"{self._table.sql} WHERE {self._where(last)}"
+        return f"{self._rows} WHERE {self._where(last)}"
 
     def _where(self, last: Key | None) -> str:
         behind = "" if last is None else f" AND ({listed(self._key)}) > ({self._places()})"
@@ -247,6 +269,16 @@ class Filling:
 
     def _places(self) -> str:
         return ", ".join(f"CAST(%s AS {type_})" for type_ in self._types)
+
+    def _read(self, of: str = "") -> str:
+        """The columns of the key, each as something that can be sent back and is the same."""
+        types = zip(self._key, self._types, strict=True)
+        return ", ".join(f"{of}{quoted(name)}{'' if type_ in _EXACT else '::text'}" for name, type_ in types)
+
+    @property
+    def _order(self) -> str:
+        """The columns of the key themselves; without the table's name it could be what was read of them."""
+        return ", ".join(f"{self._name}.{quoted(name)}" for name in self._key)
 
     @property
     def _names(self) -> list[str]:
@@ -279,18 +311,14 @@ class Filling:
         raise UnfitRows(self._table.name, (self._column.name,), 1, (key,), problem)
 
 
-def as_table(given: Sequence[Given]) -> tuple[str, list[Any]]:
-    """Return values as something to select from, called `new`, and its parameters.
-
-    Arrays are read by Postgres in half the time, where every column fits one.
-    """
-    alias = f"AS new ({', '.join(f'signals_peewee_{one.name}' for one in given)})"
-    if all(one.fits_array for one in given):
-        arrays = ", ".join(f"CAST(%s AS {one.type}[])" for one in given)
-        return f"unnest({arrays}) {alias}", [list(one.values) for one in given]
-    row = f"({', '.join(f'CAST(%s AS {one.type})' for one in given)})"
-    together = list(zip(*(one.values for one in given), strict=True))
-    return f"(VALUES {', '.join([row] * len(together))}) {alias}", [value for one in together for value in one]
+def _refuse_hidden(database: Database, table: TableNow) -> None:
+    """Refuse a table of which row-level security may hide rows: they would be left as they are, and nobody told."""
+    ((hidden, role),) = rows(database, _HIDDEN, table.oid)
+    if hidden:
+        raise ValueError(
+            f"row-level security of table {table.name!r} may hide rows from role {role!r}: let a role with BYPASSRLS "
+            "run the step, or its owner, where the table does not say FORCE ROW LEVEL SECURITY"
+        )
 
 
 def _place(key: Key) -> tuple[int, ...]:

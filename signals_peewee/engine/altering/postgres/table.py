@@ -31,6 +31,13 @@ SELECT a.attname::text FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH 
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.num
 WHERE i.indrelid = %s AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place
 """
+_HEIRS = """
+WITH RECURSIVE heirs (oid) AS (
+    SELECT inhrelid FROM pg_inherits WHERE inhparent = %s
+    UNION SELECT i.inhrelid FROM pg_inherits i JOIN heirs h ON i.inhparent = h.oid)
+SELECT c.relname::text, n.nspname::text FROM heirs h JOIN pg_class c ON c.oid = h.oid
+JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY h.oid
+"""
 
 
 @dataclass(frozen=True)
@@ -120,6 +127,11 @@ def find_table(database: Database, name: str, schema: str | None) -> TableNow | 
     columns = tuple(ColumnNow(*row) for row in rows(database, _COLUMNS, oid))
     key = tuple(column for (column,) in rows(database, _KEY, oid))
     return TableNow(oid, str(schema), name, kind == "p", new, columns, key)
+
+
+def heirs_of(database: Database, table: TableNow) -> list[TableNow]:
+    """Return the tables that inherit from a table, and those that inherit from them; partitions do so as well."""
+    return [table_now(database, name, schema) for name, schema in rows(database, _HEIRS, table.oid)]
 
 
 def rows(database: Database, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
