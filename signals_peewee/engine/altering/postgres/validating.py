@@ -21,7 +21,7 @@ SELECT contype::text, NOT convalidated,
              JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = k.num)
 FROM pg_constraint WHERE conrelid = %s AND conname = %s
 """
-_LONGEST = 63
+LONGEST = 63
 
 
 class Validating(Operating):
@@ -102,8 +102,8 @@ class Validating(Operating):
 def derived(table: str, column: str, purpose: str) -> str:
     """Return a name for what belongs to a column, as Postgres would make it; a long one is cut and told apart."""
     name = f"{table}_{column}_{purpose}"
-    if len(name.encode()) <= _LONGEST:
+    if len(name.encode()) <= LONGEST:
         return name
     told_apart = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
-    room = _LONGEST - len(f"__{told_apart}{purpose}")
+    room = LONGEST - len(f"__{told_apart}{purpose}")
     return f"{name.encode()[:room].decode(errors='ignore')}_{told_apart}_{purpose}"
