@@ -332,3 +332,15 @@ def test_a_value_of_another_type_is_not_said_to_be_a_row(books: Database, value:
     books.execute_sql("ALTER TABLE books ADD COLUMN mood mood")
     with pytest.raises(UnfitRows, match=f"books: what is filled in does not fit: .*{said}|{said} does not fit"):
         fill(books, Backfill("books", "mood", value))
+
+
+@pytest.mark.parametrize("key", [" PRIMARY KEY", ""], ids=["key", "no key"])
+@pytest.mark.parametrize("value", ["x", lambda row: "x"], ids=["plain", "function"])
+def test_a_trigger_that_keeps_every_row_as_it_is_ends_in_an_error(postgres_url: str, key: str, value: Any) -> None:
+    database = opened(postgres_url)
+    database.execute_sql(f"CREATE TABLE t (id INTEGER{key}, code TEXT)")
+    database.execute_sql("INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    database.execute_sql("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+    database.execute_sql("CREATE TRIGGER keep BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION keep()")
+    with pytest.raises(UnfitRows, match="none of 2 rows got its value: a trigger, or a rule, keeps it from them"):
+        fill(database, Backfill("t", "code", value, SQL("code <> 'x'")))

@@ -14,6 +14,7 @@ from signals_peewee.engine.altering import (
     AddColumn,
     AddConstraint,
     AddForeignKey,
+    AddIndex,
     AddNotNull,
     AddUnique,
     Altering,
@@ -128,7 +129,7 @@ def test_an_index_of_the_same_name_on_other_columns_becomes_no_unique_constraint
 
 def test_names_with_every_character_are_quoted(postgres_url: str) -> None:
     database = opened(postgres_url)
-    name = """a "b" 'c' %s -- é"""
+    name = """a "b" 'c' %s %% -- é"""
     quoted = '"' + name.replace('"', '""').replace("%", "%%") + '"'
     database.execute_sql(f"CREATE TABLE {quoted} (id SERIAL PRIMARY KEY)")
     database.execute_sql(f"INSERT INTO {quoted} DEFAULT VALUES")
@@ -137,9 +138,11 @@ def test_names_with_every_character_are_quoted(postgres_url: str) -> None:
         altering = altering_for(migrating_for(database), SchemaMigrator.from_database(database), Conduct(atomic=atomic))
         altering.apply(AddColumn(name, column, TextField(default=lambda: "%s")))
         altering.apply(AddUnique(name, f"u{column}", (column,)))
+        altering.apply(AddIndex(name, f"i{column}", (column,), concurrently=not atomic))
     found = inspector_for(database).table(name)
     assert found is not None
     assert {unique.columns for unique in found.uniques} == {(f"{name} True",), (f"{name} False",)}
+    assert {index.name for index in found.indexes} == {f"i{name} True", f"i{name} False"}
 
 
 def test_a_percent_sign_in_sql_is_one_and_may_be_doubled(books: Database) -> None:

@@ -185,3 +185,11 @@ def test_eight_processes_make_one_schema(postgres_url: str, tmp_path: Path) -> N
 def test_sqlite_refuses_a_schema(sqlite_url: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match="schema"):
         MigrationRunner(opened(sqlite_url), books(tmp_path), schema="tenant_a")
+
+
+def test_a_search_path_that_leads_nowhere_is_named(database: Database) -> None:
+    database.execute_sql("SET search_path TO nowhere")
+    step = InlineSource("app", [lambda migrator, db: None])
+    with pytest.raises(InvalidOption, match=r"expected the name of one: the search path \(nowhere\) leads to none"):
+        MigrationRunner(database, step).up()
+    assert MigrationRunner(database, step, schema="here").up() == ["app:0001_lambda"]

@@ -85,8 +85,15 @@ class MigratingPostgres(Migrating):
             self._unlock(key)
 
     def make_schema(self, schema: str | None) -> None:
+        if schema is None:
+            if self._one("SELECT current_schema()") is None:
+                path = self._one("SELECT current_setting('search_path')")
+                raise InvalidOption(
+                    "schema", None, f"the name of one: the search path ({path}) leads to none that is there"
+                )
+            return
         # Asked first: IF NOT EXISTS wants the right to create even where there is nothing to create.
-        if schema is None or self._one("SELECT count(*) FROM pg_namespace WHERE nspname = %s", schema):
+        if self._one("SELECT count(*) FROM pg_namespace WHERE nspname = %s", schema):
             return
         query, _ = self.database.get_sql_context().literal("CREATE SCHEMA IF NOT EXISTS ").sql(Entity(schema)).query()
         try:

@@ -61,6 +61,9 @@ def fill(
     done, total = 0, sum(filling.count(attempted) for filling in fillings)
     for filling in fillings:
         done = filling.run(attempted, tell, done, total)
+    if total and not done and sum(filling.count(attempted) for filling in fillings) >= total:
+        problem = f"none of {total} rows got its value: a trigger, or a rule, keeps it from them"
+        raise UnfitRows(table.name, (change.column,), total, (), problem)
 
 
 class Filling:
@@ -88,6 +91,7 @@ class Filling:
         self._null = f"{quoted(change.column)} IS NULL"
         self._by_default = change.where is None
         self._pending = self._null if change.where is None else f"({text_of(database, change.where)})"
+        self._counting = f"SELECT count(*) FROM {self._rows} WHERE {self._pending}"
         self._key = key_of(table)
         keyless = not table.primary_key
         if keyless and table.partitioned:
@@ -99,8 +103,7 @@ class Filling:
 
     def count(self, attempted: Attempted) -> int:
         """Return how many rows are to be filled."""
-        counting = f"SELECT count(*) FROM {self._rows} WHERE {self._pending}"
-        ((count,),) = attempted(lambda: rows(self._database, counting), self._table)
+        ((count,),) = attempted(lambda: rows(self._database, self._counting), self._table)
         return int(count)
 
     def run(self, attempted: Attempted, tell: Callable[[int, int | None], None], done: int, total: int) -> int:
@@ -212,8 +215,8 @@ class Filling:
         found = rows(self._database, sql, *(last or ()))
         if not found:
             return 0, None
-        self._update([Seen(row[:1], None, self._called(row[1:]) if called else None) for row in found])
-        return len(found), max((row[:1] for row in found), key=_place)
+        changed = self._update([Seen(row[:1], None, self._called(row[1:]) if called else None) for row in found])
+        return len(changed), max((row[:1] for row in found), key=_place)
 
     def _update(self, seen: Sequence[Seen]) -> set[int]:
         """Change rows, each to its own value or all to one; return the numbers of those that are as they were seen."""

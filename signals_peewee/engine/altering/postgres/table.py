@@ -142,7 +142,12 @@ def rows(database: Database, sql: str, *parameters: Any) -> list[tuple[Any, ...]
 
 def quoted(name: str) -> str:
     """Return a name as SQL writes it, and as a driver reads it, to which a percent sign is the start of a parameter."""
-    return '"' + name.replace('"', '""').replace("%", "%%") + '"'
+    return '"' + escaped(name).replace('"', '""') + '"'
+
+
+def escaped(name: str) -> str:
+    """Return a name as a driver reads it, where Peewee quotes it."""
+    return name.replace("%", "%%")
 
 
 def listed(names: Sequence[str]) -> str:
