@@ -15,6 +15,7 @@ from peewee import (
     SQL,
     BigAutoField,
     BigIntegerField,
+    BooleanField,
     CharField,
     Check,
     Database,
@@ -29,6 +30,7 @@ from peewee import (
 )
 from runner_kit import closing, opened
 
+from signals_peewee.errors import InvalidModel
 from signals_peewee.runner import DirectorySource, MigrationRunner
 from signals_peewee.runner.operations import InstantField
 
@@ -336,3 +338,42 @@ def test_a_field_that_a_step_cannot_import_is_written_as_sql(database: Database,
     text = drafts.apply([book])
     assert "add_column('book', 'other', SqlField('TIMESTAMP', null=True))" in text
     assert not drafts.runner.check([book])
+
+
+@pytest.mark.parametrize(
+    ("was", "field"),
+    [
+        ("TEXT NOT NULL DEFAULT 'true'", BooleanField(default=True)),
+        ("INTEGER NOT NULL DEFAULT 1", BooleanField(default=True)),
+        ("TEXT NOT NULL DEFAULT '1.5'", DecimalField(max_digits=6, decimal_places=2, default=1.5)),
+        ("TEXT NOT NULL DEFAULT 'abc'", CharField(max_length=9, default="abc")),
+    ],
+)
+def test_a_default_takes_the_type_that_its_column_gets(postgres_url: str, tmp_path: Path, was: str, field: Any) -> None:
+    database = opened(postgres_url)
+    database.execute_sql(f"CREATE TABLE t (id SERIAL PRIMARY KEY, a {was})")
+    database.execute_sql("INSERT INTO t DEFAULT VALUES")
+
+    class T(Model):
+        a = field.clone()
+
+        class Meta:
+            table_name = "t"
+
+    drafts = Drafts(database, tmp_path)
+    drafts.apply([T])
+    assert str(drafts.runner.check([T])) == "no difference"
+    drafts.runner.down()
+    assert [one.kind for one in drafts.runner.check([T]).differences] == ["type"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("n" * 64, "the database keeps its name as 'n"), ("a%sb", "driver cannot")])
+def test_a_model_whose_name_cannot_be_kept_is_named(postgres_url: str, tmp_path: Path, name: str, said: str) -> None:
+    class Kept(Model):
+        a = TextField()
+
+        class Meta:
+            table_name = name
+
+    with pytest.raises(InvalidModel, match=f"model Kept: .*{said}"):
+        Drafts(opened(postgres_url), tmp_path).runner.check([Kept])

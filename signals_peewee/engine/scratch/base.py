@@ -169,6 +169,7 @@ class Scratch(ABC):
             missing = self.missing_sequences(group.values())
             rendering = Rendering(ground.database, ground.schema, self.schema, group, missing)
             made = self._made(ground, rendering, group)
+            self._refuse_lost(group, made)
             for name, model in group.items():
                 there = found.get(self.inspector.folded(name))
                 constants = self._constants(ground, model, made[name], there)
@@ -192,10 +193,21 @@ class Scratch(ABC):
                 self._execute(ground, model, statement)
         return inspector_for(ground.database).read(group, self.read_in(ground))
 
+    def _refuse_lost(self, group: Mapping[str, type[Model]], made: Mapping[str, Table]) -> None:
+        for name, model in group.items():
+            if name not in made:
+                there = self.inspector.kept(name)
+                problem = (
+                    f"the database keeps its name as {there!r}" if there != name else "its name comes out as another"
+                )
+                raise InvalidModel(model, name, problem)
+
     def _execute(self, ground: Ground, model: Any, statement: Statement) -> None:
         sql, parameters = statement
         try:
             ground.database.execute_sql(sql, parameters)
+        except (IndexError, TypeError, ValueError) as error:  # the driver, of a percent sign in a name
+            raise InvalidModel(model, sql, f"the driver cannot read it: {error}") from error
         except DatabaseError as error:
             raise self.refused(error) or InvalidModel(model, sql, str(error).strip()) from error
 
