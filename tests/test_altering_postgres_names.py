@@ -245,3 +245,16 @@ def test_not_null_for_new_rows_alone_becomes_not_null_for_all(books: Database, a
 def test_not_null_is_no_constraint_to_be_added_by_name(books: Database) -> None:
     with pytest.raises(ValueError, match=r"add_not_null\(\) is what makes a column NOT NULL"):
         online(books).apply(AddConstraint("books", "said", SQL("NOT NULL title")))
+
+
+def test_a_partitioned_table_gets_a_foreign_key_on_every_version(books: Database) -> None:
+    books.execute_sql("CREATE TABLE sales (id INTEGER PRIMARY KEY, book_id INTEGER) PARTITION BY RANGE (id)")
+    books.execute_sql("CREATE TABLE sales_all PARTITION OF sales DEFAULT")
+    books.execute_sql("INSERT INTO sales VALUES (1, 7)")
+    key = AddForeignKey("sales", "sold", "book_id", "books", "id")
+    with pytest.raises(UnfitRows, match=r"1 rows point at no row of 'books'"):
+        online(books).apply(key)
+    books.execute_sql("UPDATE sales SET book_id = 1")
+    online(books).apply(key)
+    asked = "SELECT conname, convalidated FROM pg_constraint WHERE conrelid = 'sales'::regclass AND contype = 'f'"
+    assert books.execute_sql(asked).fetchall() == [("sold", True)]
