@@ -18,6 +18,7 @@ from peewee import (
     BooleanField,
     CharField,
     Check,
+    CompositeKey,
     Database,
     DateTimeField,
     DecimalField,
@@ -377,3 +378,48 @@ def test_a_model_whose_name_cannot_be_kept_is_named(postgres_url: str, tmp_path:
 
     with pytest.raises(InvalidModel, match=f"model Kept: .*{said}"):
         Drafts(opened(postgres_url), tmp_path).runner.check([Kept])
+
+
+def sold(*constraints: str) -> list[type[Model]]:
+    """Sales of books, each book known by two columns; the one that refers comes first."""
+
+    class Sale(Model):
+        shop = IntegerField(null=True)
+        number = IntegerField(null=True)
+
+        class Meta:
+            table_name = "a_sales"
+
+    class Book(Model):
+        shop = IntegerField()
+        number = IntegerField()
+
+        class Meta:
+            table_name = "books"
+            primary_key = CompositeKey("shop", "number")
+
+    Sale._meta.constraints = [SQL(one) for one in constraints]
+    return [Sale, Book]
+
+
+KEY = "CONSTRAINT sold FOREIGN KEY (shop, number) REFERENCES Books (shop, number)"
+
+
+@pytest.mark.parametrize("schema", [None, "tenant"])
+def test_a_key_of_several_columns_is_said_in_sql(postgres_url: str, tmp_path: Path, schema: str | None) -> None:
+    database = opened(postgres_url)
+    drafts = Drafts(database, tmp_path, schema=schema)
+    endings = ["", " ON DELETE CASCADE", " MATCH FULL", " ON DELETE SET NULL (number)"]
+    for ending in [*endings, *([" NOT ENFORCED"] if (database.server_version or 0) >= 180000 else [])]:
+        models = sold(KEY + ending, "CHECK (shop::text <> 'REFERENCES nobody')")
+        drafts.apply(models)
+        assert str(drafts.runner.check(models)) == "no difference"
+        assert drafts.runner.draft(models) is None
+
+
+def test_a_key_in_sql_to_a_table_of_no_model_is_named(postgres_url: str, tmp_path: Path) -> None:
+    sale, _ = sold(KEY)
+    with pytest.raises(
+        InvalidModel, match=r"model Sale: .*it refers to books in SQL: give the model of that table, too"
+    ):
+        Drafts(opened(postgres_url), tmp_path).runner.check([sale])

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import peewee
 from peewee import (
     Database,
     DatabaseError,
@@ -23,6 +22,7 @@ from peewee import (
 from ...errors import InvalidModel, InvalidOption
 from ..introspection import Column, ForeignKey, Inspector, Table, inspector_for
 from ..migrating import Migrating
+from .references import in_order
 from .rendering import Place, Rendering, Statement, keys_of
 
 _OF_THE_PLACE = frozenset({"TEMPORARY"})
@@ -185,7 +185,7 @@ class Scratch(ABC):
                 )
 
     def _made(self, ground: Ground, rendering: Rendering, group: Mapping[str, type[Model]]) -> Mapping[str, Table]:
-        models: Any = peewee.sort_models(group.values())  # type: ignore[attr-defined]
+        models = in_order(group.values())
         for statement in rendering.stand_ins():
             self._execute(ground, models[0], statement)
         for model in models:
