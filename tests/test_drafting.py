@@ -368,7 +368,10 @@ def test_a_default_takes_the_type_that_its_column_gets(postgres_url: str, tmp_pa
     assert [one.kind for one in drafts.runner.check([T]).differences] == ["type"]
 
 
-@pytest.mark.parametrize(("name", "said"), [("n" * 64, "the database keeps its name as 'n"), ("a%sb", "driver cannot")])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("n" * 64, "the database keeps its name as 'n"), ("a%sb", "(the driver cannot|the query has 1 placeholders)")],
+)
 def test_a_model_whose_name_cannot_be_kept_is_named(postgres_url: str, tmp_path: Path, name: str, said: str) -> None:
     class Kept(Model):
         a = TextField()
@@ -408,6 +411,7 @@ KEY = "CONSTRAINT sold FOREIGN KEY (shop, number) REFERENCES Books (shop, number
 @pytest.mark.parametrize("schema", [None, "tenant"])
 def test_a_key_of_several_columns_is_said_in_sql(postgres_url: str, tmp_path: Path, schema: str | None) -> None:
     database = opened(postgres_url)
+    database.connect()  # before that the version is not known
     drafts = Drafts(database, tmp_path, schema=schema)
     endings = ["", " ON DELETE CASCADE", " MATCH FULL", " ON DELETE SET NULL (number)"]
     for ending in [*endings, *([" NOT ENFORCED"] if (database.server_version or 0) >= 180000 else [])]:
