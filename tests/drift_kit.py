@@ -264,6 +264,12 @@ CASES = [
         engines=PG,
         after=("ALTER TABLE book ADD CONSTRAINT book_pages CHECK (pages > 0) NOT VALID",),
     ),
+    case(
+        "a check that is not inherited",
+        ("check", "book_pages"),
+        pages_check='CONSTRAINT "book_pages" CHECK (pages > 0) NO INHERIT',
+        engines=PG,
+    ),
     case("a unique that is not there", ("unique", "*"), unique=None),
     case("a unique of other columns", ("unique", "*"), ("unique", "*"), unique='UNIQUE ("title")'),
     case("a unique in another order", ("unique", "*"), ("unique", "*"), unique='UNIQUE ("author_id", "title")'),

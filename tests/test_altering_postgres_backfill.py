@@ -256,3 +256,91 @@ def test_a_function_may_make_what_sql_makes_of_a_value(books: Database, atomic: 
     fill(books, AddColumn("books", "raw", BlobField(default=lambda: fn.decode("00ff", "hex"))), atomic=atomic)
     found = rows(books, "SELECT DISTINCT noted::text, said, encode(raw, 'hex') FROM books")
     assert found == [('{"it\'s": ["100%", null]}', "X%?Y", "00ff")]
+
+
+@pytest.mark.parametrize("value", ["x", lambda row: "x"], ids=["plain", "function"])
+@pytest.mark.parametrize(
+    ("type_", "keys"),
+    [
+        ("jsonb", ['{"a": 1}', "[1, 2]", "3"]),
+        ("timestamp", ["infinity", "2020-01-01", "-infinity"]),
+        ("date", ["0044-03-15 BC", "2020-01-01", "infinity"]),
+        ("numeric", ["Infinity", "NaN", "1.50"]),
+        ("interval", ["1 mon", "30 days 1 second"]),
+        ("bytea", ["\\x00ff", "\\x"]),
+        ("mood", ["fine", "bad"]),
+        ("pair", ['(1,"a b")', "(1,)"]),
+    ],
+)
+def test_a_key_of_every_type_finds_its_row_again(postgres_url: str, type_: str, keys: list[str], value: Any) -> None:
+    database = opened(postgres_url)
+    database.execute_sql("CREATE TYPE mood AS ENUM ('fine', 'bad')")
+    database.execute_sql("CREATE TYPE pair AS (x integer, y text)")
+    database.execute_sql(f"CREATE TABLE t (id {type_} PRIMARY KEY, code TEXT)")
+    for key in keys:
+        database.execute_sql("INSERT INTO t (id) VALUES (%s)", (key,))
+    if callable(value):  # which is given what the driver can read
+        database.execute_sql("DELETE FROM t WHERE id::text ~ 'infinity|BC'")
+    fill(database, Backfill("t", "code", value, batch_size=1))
+    assert rows(database, "SELECT DISTINCT code FROM t") == [("x",)]
+
+
+@pytest.mark.parametrize("value", [lambda row: row["title"], SQL("books.title")], ids=["function", "SQL"])
+@pytest.mark.parametrize("key", [" PRIMARY KEY", ""], ids=["key", "no key"])
+@pytest.mark.parametrize("atomic", [False, True])
+def test_tables_that_inherit_are_filled_each_by_its_own_rows(
+    postgres_url: str, key: str, value: Any, atomic: bool
+) -> None:
+    database = opened(postgres_url)
+    database.execute_sql(f"CREATE TABLE books (id INTEGER{key}, title TEXT, code TEXT)")
+    database.execute_sql("CREATE TABLE comics () INHERITS (books)")
+    database.execute_sql("CREATE TABLE manga (UNIQUE (id)) INHERITS (comics)")
+    with database.atomic():  # of one version, as far as xmin tells
+        for name in ("books", "comics", "manga"):
+            database.execute_sql(f"INSERT INTO {name} SELECT n, '{name} ' || n FROM generate_series(1, 5) n")
+    told = fill(database, Backfill("books", "code", value, SQL("books.id <> 3"), batch_size=3), atomic=atomic)
+    assert told[-1] == (12, 12)
+    assert rows(database, "SELECT title FROM books WHERE code IS DISTINCT FROM title ORDER BY 1") == [
+        ("books 3",),
+        ("comics 3",),
+        ("manga 3",),
+    ]
+
+
+def test_rows_that_the_role_may_not_see_are_no_reason_to_leave_them_out(books: Database) -> None:
+    books.execute_sql("ALTER TABLE books ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+    fill(books, Backfill("books", "code", "seen"))  # a superuser sees everything
+    role = f"tenant_of_{books.database}"
+    books.execute_sql(f"CREATE ROLE {role}")
+    try:
+        books.execute_sql(f"GRANT ALL ON books TO {role}")
+        books.execute_sql(f"SET ROLE {role}")
+        with pytest.raises(ValueError, match=f"row-level security of table 'books' may hide rows from role '{role}'"):
+            fill(books, Backfill("books", "code", "x", where=SQL("TRUE")))
+    finally:
+        books.execute_sql("RESET ROLE")
+        books.execute_sql(f"DROP OWNED BY {role}")
+        books.execute_sql(f"DROP ROLE {role}")
+    assert rows(books, "SELECT DISTINCT code FROM books") == [("seen",)]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("sad", 'invalid input value for enum mood: "sad"'), (lambda row: "sad", "what is filled in")]
+)
+def test_a_value_of_another_type_is_not_said_to_be_a_row(books: Database, value: Any, said: str) -> None:
+    books.execute_sql("CREATE TYPE mood AS ENUM ('fine', 'bad')")
+    books.execute_sql("ALTER TABLE books ADD COLUMN mood mood")
+    with pytest.raises(UnfitRows, match=f"books: what is filled in does not fit: .*{said}|{said} does not fit"):
+        fill(books, Backfill("books", "mood", value))
+
+
+@pytest.mark.parametrize("key", [" PRIMARY KEY", ""], ids=["key", "no key"])
+@pytest.mark.parametrize("value", ["x", lambda row: "x"], ids=["plain", "function"])
+def test_a_trigger_that_keeps_every_row_as_it_is_ends_in_an_error(postgres_url: str, key: str, value: Any) -> None:
+    database = opened(postgres_url)
+    database.execute_sql(f"CREATE TABLE t (id INTEGER{key}, code TEXT)")
+    database.execute_sql("INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    database.execute_sql("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+    database.execute_sql("CREATE TRIGGER keep BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION keep()")
+    with pytest.raises(UnfitRows, match="none of 2 rows got its value: a trigger, or a rule, keeps it from them"):
+        fill(database, Backfill("t", "code", value, SQL("code <> 'x'")))

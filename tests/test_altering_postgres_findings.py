@@ -220,3 +220,23 @@ def test_cascade_names_what_goes_with_what_goes(many: Database) -> None:
     assert (
         many.execute_sql("SELECT relname FROM pg_class WHERE relname IN ('names', 'few', 'by_both')").fetchall() == []
     )
+
+
+def test_cascade_names_the_tables_that_go_with_their_rows(many: Database) -> None:
+    many.execute_sql("CREATE TABLE heirs (more TEXT) INHERITS (many)")
+    many.execute_sql("CREATE TABLE heirs_of_heirs () INHERITS (heirs)")
+    many.execute_sql("CREATE VIEW seen AS SELECT more FROM heirs")
+    many.execute_sql("CREATE TABLE boxes (id INTEGER, kept many, more many[])")
+    change = DropTable("many", cascade=True)
+    (message,) = (finding.message for finding in altering(many).findings(change) if finding.code == "cascade")
+    going = (
+        "column kept of table boxes",
+        "column more of table boxes",
+        "table heirs",
+        "table heirs_of_heirs",
+        "view seen",
+    )
+    assert message.startswith(f"with 'many' go {', '.join(going)}; ")
+    altering(many).apply(change)
+    assert many.get_tables() == ["boxes"]
+    assert [column.name for column in many.get_columns("boxes")] == ["id"]

@@ -12,16 +12,21 @@ from runner_kit import closing, opened
 
 from signals_peewee.engine.altering import (
     AddColumn,
+    AddConstraint,
     AddForeignKey,
+    AddIndex,
     AddNotNull,
     AddUnique,
     Altering,
     Conduct,
+    RenameTable,
     RunSql,
     altering_for,
 )
 from signals_peewee.engine.introspection import Table, inspector_for
 from signals_peewee.engine.migrating import migrating_for
+from signals_peewee.errors import StepFailed, UnfitRows
+from signals_peewee.runner import InlineSource, InlineStep, MigrationRunner
 
 
 class Author(Model):
@@ -124,7 +129,7 @@ def test_an_index_of_the_same_name_on_other_columns_becomes_no_unique_constraint
 
 def test_names_with_every_character_are_quoted(postgres_url: str) -> None:
     database = opened(postgres_url)
-    name = """a "b" 'c' %s -- é"""
+    name = """a "b" 'c' %s %% -- é"""
     quoted = '"' + name.replace('"', '""').replace("%", "%%") + '"'
     database.execute_sql(f"CREATE TABLE {quoted} (id SERIAL PRIMARY KEY)")
     database.execute_sql(f"INSERT INTO {quoted} DEFAULT VALUES")
@@ -133,9 +138,11 @@ def test_names_with_every_character_are_quoted(postgres_url: str) -> None:
         altering = altering_for(migrating_for(database), SchemaMigrator.from_database(database), Conduct(atomic=atomic))
         altering.apply(AddColumn(name, column, TextField(default=lambda: "%s")))
         altering.apply(AddUnique(name, f"u{column}", (column,)))
+        altering.apply(AddIndex(name, f"i{column}", (column,), concurrently=not atomic))
     found = inspector_for(database).table(name)
     assert found is not None
     assert {unique.columns for unique in found.uniques} == {(f"{name} True",), (f"{name} False",)}
+    assert {index.name for index in found.indexes} == {f"i{name} True", f"i{name} False"}
 
 
 def test_a_percent_sign_in_sql_is_one_and_may_be_doubled(books: Database) -> None:
@@ -158,3 +165,96 @@ def test_a_column_of_a_schema_that_is_not_on_the_path_refers_within_it(books: Da
     assert found is not None
     assert [(key.columns, key.table, key.schema) for key in found.foreign_keys] == [(("author_id",), "authors", None)]
     assert "pages" not in [column.name for column in table(books).columns]
+
+
+@pytest.mark.parametrize("taken", ["it is another table's", "the new one is taken", "the new one is too long"])
+def test_a_sequence_that_cannot_be_renamed_with_its_table_stays_as_it_is(postgres_url: str, taken: str) -> None:
+    database = opened(postgres_url)
+    kind = "INTEGER" if taken == "it is another table's" else "SERIAL"
+    database.execute_sql(f"CREATE TABLE books (id {kind} PRIMARY KEY)")
+    if kind == "INTEGER":
+        database.execute_sql("CREATE SEQUENCE books_id_seq")
+    new_name = "b" * 60 if taken == "the new one is too long" else "volumes"
+    if taken == "the new one is taken":
+        database.execute_sql("CREATE SEQUENCE volumes_id_seq")
+    before = database.execute_sql("SELECT relname::text FROM pg_class WHERE relkind = 'S' ORDER BY 1").fetchall()
+    online(database).apply(RenameTable("books", new_name))
+    assert database.get_tables() == [new_name]
+    after = database.execute_sql("SELECT relname::text FROM pg_class WHERE relkind = 'S' ORDER BY 1").fetchall()
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("constraint", "written"),
+    [
+        ("CHECK (title <> '') NO INHERIT", "CHECK ((title <> ''::text)) NO INHERIT"),
+        ("CHECK (title = 'x') NOT VALID", "CHECK ((title = 'x'::text)) NOT VALID"),
+        ("CHECK (title = 'x') NOT VALID NO INHERIT", "CHECK ((title = 'x'::text)) NO INHERIT NOT VALID"),
+        ("CHECK (title = 'x') NOT ENFORCED", "CHECK ((title = 'x'::text)) NOT ENFORCED"),
+        ("CHECK (title <> ' not valid')", "CHECK ((title <> ' not valid'::text))"),
+        (
+            "FOREIGN KEY (id) REFERENCES authors (id) NOT ENFORCED",
+            "FOREIGN KEY (id) REFERENCES authors(id) NOT ENFORCED",
+        ),
+    ],
+)
+@pytest.mark.parametrize("atomic", [False, True])
+def test_what_a_constraint_says_at_its_end_is_kept(
+    books: Database, constraint: str, written: str, atomic: bool
+) -> None:
+    if "ENFORCED" in constraint and (books.server_version or 0) < 180000:
+        pytest.skip("Postgres has NOT ENFORCED from 18 on")
+
+    def step(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.add_constraint("books", "said", SQL(constraint)))
+
+    MigrationRunner(books, InlineSource("app", [InlineStep(step, atomic=atomic)])).up()
+    asked = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'said'"
+    assert books.execute_sql(asked).fetchall() == [(written,)]
+
+
+def test_rows_that_break_a_check_that_is_not_inherited_are_named(books: Database) -> None:
+    with pytest.raises(UnfitRows, match=r"1 rows do not satisfy CHECK 'said'; change them first \(id: 1\)"):
+        online(books).apply(AddConstraint("books", "said", SQL("CHECK (title = 'x') NO INHERIT")))
+    assert table(books).checks == ()
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_not_null_for_new_rows_alone_becomes_not_null_for_all(books: Database, atomic: bool) -> None:
+    if (books.server_version or 0) < 180000:
+        pytest.skip("Postgres has NOT NULL NOT VALID from 18 on")
+    books.execute_sql("INSERT INTO books (name) VALUES ('m')")
+    books.execute_sql("ALTER TABLE books ADD CONSTRAINT said NOT NULL title NOT VALID")
+
+    def step(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.add_not_null("books", "title"))
+
+    source = InlineSource("app", [InlineStep(step, atomic=atomic)])
+    with pytest.raises(StepFailed, match=r"books\.title: 1 rows have NULL there"):
+        MigrationRunner(books, source).up()
+    books.execute_sql("UPDATE books SET title = 'u' WHERE title IS NULL")
+    if not atomic:
+        MigrationRunner(books, source).repair("app:0001_step", "retry")
+    assert MigrationRunner(books, source).up() == ["app:0001_step"]
+    column = table(books).column("title")
+    assert column is not None
+    assert not column.null
+    assert column.null_validated
+
+
+def test_not_null_is_no_constraint_to_be_added_by_name(books: Database) -> None:
+    with pytest.raises(ValueError, match=r"add_not_null\(\) is what makes a column NOT NULL"):
+        online(books).apply(AddConstraint("books", "said", SQL("NOT NULL title")))
+
+
+def test_a_partitioned_table_gets_a_foreign_key_on_every_version(books: Database) -> None:
+    books.execute_sql("CREATE TABLE sales (id INTEGER PRIMARY KEY, book_id INTEGER) PARTITION BY RANGE (id)")
+    books.execute_sql("CREATE TABLE sales_all PARTITION OF sales DEFAULT")
+    books.execute_sql("INSERT INTO sales VALUES (1, 7)")
+    key = AddForeignKey("sales", "sold", "book_id", "books", "id")
+    with pytest.raises(UnfitRows, match=r"1 rows point at no row of 'books'"):
+        online(books).apply(key)
+    books.execute_sql("UPDATE sales SET book_id = 1")
+    online(books).apply(key)
+    asked = "SELECT conname, convalidated FROM pg_constraint WHERE conrelid = 'sales'::regclass AND contype = 'f'"
+    assert books.execute_sql(asked).fetchall() == [("sold", True)]

@@ -15,8 +15,10 @@ from peewee import (
     SQL,
     BigAutoField,
     BigIntegerField,
+    BooleanField,
     CharField,
     Check,
+    CompositeKey,
     Database,
     DateTimeField,
     DecimalField,
@@ -29,6 +31,7 @@ from peewee import (
 )
 from runner_kit import closing, opened
 
+from signals_peewee.errors import InvalidModel
 from signals_peewee.runner import DirectorySource, MigrationRunner
 from signals_peewee.runner.operations import InstantField
 
@@ -336,3 +339,91 @@ def test_a_field_that_a_step_cannot_import_is_written_as_sql(database: Database,
     text = drafts.apply([book])
     assert "add_column('book', 'other', SqlField('TIMESTAMP', null=True))" in text
     assert not drafts.runner.check([book])
+
+
+@pytest.mark.parametrize(
+    ("was", "field"),
+    [
+        ("TEXT NOT NULL DEFAULT 'true'", BooleanField(default=True)),
+        ("INTEGER NOT NULL DEFAULT 1", BooleanField(default=True)),
+        ("TEXT NOT NULL DEFAULT '1.5'", DecimalField(max_digits=6, decimal_places=2, default=1.5)),
+        ("TEXT NOT NULL DEFAULT 'abc'", CharField(max_length=9, default="abc")),
+    ],
+)
+def test_a_default_takes_the_type_that_its_column_gets(postgres_url: str, tmp_path: Path, was: str, field: Any) -> None:
+    database = opened(postgres_url)
+    database.execute_sql(f"CREATE TABLE t (id SERIAL PRIMARY KEY, a {was})")
+    database.execute_sql("INSERT INTO t DEFAULT VALUES")
+
+    class T(Model):
+        a = field.clone()
+
+        class Meta:
+            table_name = "t"
+
+    drafts = Drafts(database, tmp_path)
+    drafts.apply([T])
+    assert str(drafts.runner.check([T])) == "no difference"
+    drafts.runner.down()
+    assert [one.kind for one in drafts.runner.check([T]).differences] == ["type"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("n" * 64, "the database keeps its name as 'n"), ("a%sb", "(the driver cannot|the query has 1 placeholders)")],
+)
+def test_a_model_whose_name_cannot_be_kept_is_named(postgres_url: str, tmp_path: Path, name: str, said: str) -> None:
+    class Kept(Model):
+        a = TextField()
+
+        class Meta:
+            table_name = name
+
+    with pytest.raises(InvalidModel, match=f"model Kept: .*{said}"):
+        Drafts(opened(postgres_url), tmp_path).runner.check([Kept])
+
+
+def sold(*constraints: str) -> list[type[Model]]:
+    """Sales of books, each book known by two columns; the one that refers comes first."""
+
+    class Sale(Model):
+        shop = IntegerField(null=True)
+        number = IntegerField(null=True)
+
+        class Meta:
+            table_name = "a_sales"
+
+    class Book(Model):
+        shop = IntegerField()
+        number = IntegerField()
+
+        class Meta:
+            table_name = "books"
+            primary_key = CompositeKey("shop", "number")
+
+    Sale._meta.constraints = [SQL(one) for one in constraints]
+    return [Sale, Book]
+
+
+KEY = "CONSTRAINT sold FOREIGN KEY (shop, number) REFERENCES Books (shop, number)"
+
+
+@pytest.mark.parametrize("schema", [None, "tenant"])
+def test_a_key_of_several_columns_is_said_in_sql(postgres_url: str, tmp_path: Path, schema: str | None) -> None:
+    database = opened(postgres_url)
+    database.connect()  # before that the version is not known
+    drafts = Drafts(database, tmp_path, schema=schema)
+    endings = ["", " ON DELETE CASCADE", " MATCH FULL", " ON DELETE SET NULL (number)"]
+    for ending in [*endings, *([" NOT ENFORCED"] if (database.server_version or 0) >= 180000 else [])]:
+        models = sold(KEY + ending, "CHECK (shop::text <> 'REFERENCES nobody')")
+        drafts.apply(models)
+        assert str(drafts.runner.check(models)) == "no difference"
+        assert drafts.runner.draft(models) is None
+
+
+def test_a_key_in_sql_to_a_table_of_no_model_is_named(postgres_url: str, tmp_path: Path) -> None:
+    sale, _ = sold(KEY)
+    with pytest.raises(
+        InvalidModel, match=r"model Sale: .*it refers to books in SQL: give the model of that table, too"
+    ):
+        Drafts(opened(postgres_url), tmp_path).runner.check([sale])

@@ -306,3 +306,21 @@ def test_a_busy_sqlite_file_is_waited_for_when_the_history_is_read(sqlite_url: s
         migrate(database, books(tmp_path), lock_wait=0.1)
     holder.rollback()
     assert migrate(database, books(tmp_path), lock_wait=0.1) == []
+
+
+@pytest.mark.parametrize("change", ["add_not_null", "add_unique", "drop_column", "backfill"])
+def test_a_look_at_a_table_that_is_locked_ends_as_every_wait_does(postgres_url: str, change: str) -> None:
+    """The catalog asks for the table itself, to write the default of a column."""
+    other, database = opened(postgres_url), opened(postgres_url)
+    other.execute_sql("CREATE TABLE books (id SERIAL PRIMARY KEY, pages INTEGER)")
+
+    def step(migrator: Any, db: Database) -> None:
+        more = ("x",) if change == "backfill" else ()
+        migrator.migrate(getattr(migrator, change)("books", "pages", *more))
+
+    with other.atomic():
+        other.execute_sql("LOCK TABLE books IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(StepFailed, match="table 'books' was not free within 0.3 s; held by backend") as caught:
+            migrate(database, InlineSource("app", [InlineStep(step, atomic=False)]), lock_wait=0.3)
+    assert isinstance(caught.value.__cause__, LockTimeout)
+    assert database.execute_sql("SHOW lock_timeout").fetchone() == ("0",)

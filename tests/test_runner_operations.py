@@ -16,6 +16,7 @@ from peewee import (
     Model,
     TextField,
     Value,
+    fn,
 )
 from playhouse.migrate import Operation, make_index_name
 from runner_kit import columns, tables
@@ -346,6 +347,7 @@ def test_without_safe_an_operation_whose_effect_is_there_is_an_error(shelf: Data
         (lambda m: m.backfill("books", "title", "x", batch_size="5"), "batch_size: got '5', expected a whole number"),
         (lambda m: m.backfill("books", "title", "x", batch_size=True), "batch_size: got True"),
         (lambda m: m.backfill("books", "title", "x", batch_size=0), "batch_size: got 0"),
+        (lambda m: m.backfill("books", "title", "x", batch_size=10**30), "batch_size: got 1000000000000"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_what_is_there_instead(shelf: Database, change: Change, said: str) -> None:
@@ -433,3 +435,24 @@ def test_an_operation_that_is_returned_and_run_by_nobody_is_an_error(shelf: Data
     ) as caught:
         MigrationRunner(shelf, InlineSource("forgotten", [forgotten])).up()
     assert caught.value.rolled_back
+
+
+def test_a_condition_and_a_value_may_say_the_field_of_a_model(shelf: Database) -> None:
+    def fill(migrator: Any, db: Database) -> None:
+        class Book(migrator.Model):  # type: ignore[misc]
+            title = TextField()
+            pages = IntegerField()
+
+            class Meta:
+                table_name = "books"
+
+        most = Book.select(fn.max(Book.pages))
+        migrator.migrate(
+            migrator.drop_foreign_key_constraint("books", "author_id"),
+            migrator.backfill("books", "pages", 7, where=Book.title == "two"),
+            migrator.backfill("books", "title", fn.upper(Book.title), where=(Book.pages == most)),
+            migrator.alter_column_type("books", "author_id", TextField(), cast=Book.pages.cast("text")),
+        )
+
+    MigrationRunner(shelf, InlineSource("fill", [fill])).up()
+    assert rows(shelf, "books") == [(1, "one", 1, "1"), (2, "TWO", 7, "7")]

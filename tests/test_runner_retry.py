@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -503,3 +504,18 @@ def test_a_retry_that_is_refused_stays_one(database: Database) -> None:
     wrong[-1] = "a"
     assert runner.up() == ["app:0001_half"]
     assert columns(database, "one") == ["id", "a", "b"]
+
+
+def test_the_day_on_which_a_step_was_begun_is_said_in_utc(postgres_url: str) -> None:
+    def broken(migrator: Any, db: Database) -> None:
+        raise ZeroDivisionError
+
+    database = opened(postgres_url)
+    now = datetime.now(timezone.utc)
+    database.execute_sql(f"SET TIME ZONE '{'Pacific/Kiritimati' if now.hour >= 10 else 'Etc/GMT+12'}'")
+    assert database.execute_sql("SELECT now()").fetchone()[0].date() != now.date()
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(broken, atomic=False)]))
+    with pytest.raises(StepFailed):
+        runner.up()
+    with pytest.raises(UnfinishedStep, match=f"was begun to be applied on {now.date()}"):
+        runner.up()

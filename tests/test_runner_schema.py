@@ -185,3 +185,33 @@ def test_eight_processes_make_one_schema(postgres_url: str, tmp_path: Path) -> N
 def test_sqlite_refuses_a_schema(sqlite_url: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match="schema"):
         MigrationRunner(opened(sqlite_url), books(tmp_path), schema="tenant_a")
+
+
+def test_a_search_path_that_leads_nowhere_is_named(database: Database) -> None:
+    database.execute_sql("SET search_path TO nowhere")
+    step = InlineSource("app", [lambda migrator, db: None])
+    with pytest.raises(InvalidOption, match=r"expected the name of one: the search path \(nowhere\) leads to none"):
+        MigrationRunner(database, step).up()
+    assert MigrationRunner(database, step, schema="here").up() == ["app:0001_lambda"]
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_whatever_a_step_sets_in_its_session_is_set_back(database: Database, atomic: bool) -> None:
+    database.execute_sql("SET work_mem TO '5MB'")
+    asked = """
+        SELECT current_user, current_setting('work_mem'), current_setting('timezone'), current_setting('row_security'),
+               current_setting('default_transaction_read_only'), current_setting('search_path')
+    """
+    before = database.execute_sql(asked).fetchall()
+
+    def careless(migrator: Any, db: Database) -> None:
+        for said in ("work_mem TO '9MB'", "TIME ZONE 'UTC'", "row_security TO off", "search_path TO ''"):
+            db.execute_sql(f"SET {said}")
+        db.execute_sql("SET default_transaction_read_only TO on")
+        if not atomic:  # else the step could not write its own row
+            db.execute_sql("SET ROLE pg_monitor")
+
+    assert migrate(database, InlineSource("app", [InlineStep(careless, atomic=atomic)])) == ["app:0001_careless"]
+    assert database.execute_sql(asked).fetchall() == before
+    database.execute_sql("RESET work_mem")  # what was set before is the session's own still
+    assert database.execute_sql("SHOW work_mem").fetchone() != ("5MB",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from peewee import Database, DatabaseError, Entity, InterfaceError
@@ -26,7 +26,12 @@ _STATES: tuple[TransactionState, ...] = (
 )  # libpq's order, under either driver
 _NO_TABLE, _NO_LOCK = "42P01", "55P03"
 _MADE_MEANWHILE = ("42P06", "23505")
-_STEP_SETTINGS = ("search_path", "lock_timeout", "statement_timeout")
+# What the session itself has set; two that the view does not list; not those that a transaction has for itself.
+_SETTINGS = """
+SELECT name, setting FROM pg_settings WHERE source = 'session' AND name !~ '^transaction_'
+UNION ALL SELECT name, current_setting(name) FROM unnest(ARRAY['session_authorization', 'role']) AS of (name)
+"""
+_WHO = ("session_authorization", "role")
 
 _HELD = """
 SELECT count(*) FROM pg_locks
@@ -85,8 +90,15 @@ class MigratingPostgres(Migrating):
             self._unlock(key)
 
     def make_schema(self, schema: str | None) -> None:
+        if schema is None:
+            if self._one("SELECT current_schema()") is None:
+                path = self._one("SELECT current_setting('search_path')")
+                raise InvalidOption(
+                    "schema", None, f"the name of one: the search path ({path}) leads to none that is there"
+                )
+            return
         # Asked first: IF NOT EXISTS wants the right to create even where there is nothing to create.
-        if schema is None or self._one("SELECT count(*) FROM pg_namespace WHERE nspname = %s", schema):
+        if self._one("SELECT count(*) FROM pg_namespace WHERE nspname = %s", schema):
             return
         query, _ = self.database.get_sql_context().literal("CREATE SCHEMA IF NOT EXISTS ").sql(Entity(schema)).query()
         try:
@@ -99,14 +111,20 @@ class MigratingPostgres(Migrating):
     def around_step(
         self, *, atomic: bool, schema: str | None, wait: float, lock_timeout: float, foreign_keys: bool = False
     ) -> Iterator[Guard]:
-        before = {name: self._one("SELECT current_setting(%s)", name) for name in _STEP_SETTINGS}
-        path = self._path_from(schema, before["search_path"])
+        before = self._settings()
+        path = self._path_from(schema, self._one("SELECT current_setting('search_path')"))
         try:
             if not atomic:
                 self._set("search_path", path)
-            yield (lambda: self._transaction(path, lock_timeout)) if atomic else nullcontext
+            yield (lambda: self._transaction(path, lock_timeout)) if atomic else (lambda: self._settled(before))
         finally:
-            self._restore(before)  # a step's own SET outlives its transaction
+            self._set_back(before)  # a step's own SET outlives its transaction
+
+    @contextmanager
+    def _settled(self, before: Mapping[str, str]) -> Iterator[None]:
+        """Set back what a step has set in its session before it is recorded: another role may not write that."""
+        yield
+        self._set_back(before)
 
     @contextmanager
     def _transaction(self, path: str, lock_timeout: float) -> Iterator[None]:
@@ -149,6 +167,20 @@ class MigratingPostgres(Migrating):
 
     def _set(self, name: str, value: str, *, local: bool = False) -> None:
         self.database.execute_sql("SELECT set_config(%s, %s, %s)", (name, value, local))
+
+    def _settings(self) -> dict[str, str]:
+        return dict(self.database.execute_sql(_SETTINGS).fetchall())
+
+    def _set_back(self, before: Mapping[str, str]) -> None:
+        if self.transaction_state() == "lost":  # the connection is gone, and its settings with it
+            return
+        for name in _WHO:  # first, or another role sets back less
+            if self._one("SELECT current_setting(%s)", name) != before[name]:
+                self._set(name, before[name])
+        now = self._settings()
+        self._restore({name: value for name, value in before.items() if now.get(name) != value})
+        for name in now.keys() - before.keys():
+            self.database.execute_sql(f'RESET "{name}"')
 
     def _restore(self, settings: Mapping[str, str]) -> None:
         if self.transaction_state() == "lost":  # the connection is gone, and its settings with it

@@ -63,7 +63,8 @@ def _(shape: Unique) -> str:
 
 @described.register
 def _(shape: Check) -> str:
-    return _named(shape.name, _joined([f"CHECK ({shape.expression})", None if shape.validated else "NOT VALID"]))
+    valid = shape.validated or "NOT ENFORCED" in shape.ending
+    return _named(shape.name, _joined([f"CHECK ({shape.expression})", shape.ending, None if valid else "NOT VALID"]))
 
 
 @described.register
@@ -76,10 +77,11 @@ def _(shape: ForeignKey) -> str:
     table = f"{shape.schema}.{shape.table}" if shape.schema else shape.table
     words = [
         f"FOREIGN KEY ({', '.join(shape.columns)}) REFERENCES {table} ({', '.join(shape.referred)})",
+        "MATCH FULL" if shape.full else None,
         f"ON DELETE {shape.on_delete}" if shape.on_delete != "NO ACTION" else None,
         f"ON UPDATE {shape.on_update}" if shape.on_update != "NO ACTION" else None,
         shape.deferrable,
-        None if shape.validated else "NOT VALID",
+        None if shape.validated else "NOT VALID" if shape.enforced else "NOT ENFORCED",
     ]
     return _named(shape.name, _joined(words))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from itertools import pairwise
 
 from peewee import ForeignKeyField
 
@@ -99,7 +100,7 @@ def _(change: RenameColumn, look: Look) -> bool:
 @is_there.register(DropNotNull)
 def _(change: AddNotNull | DropNotNull, look: Look) -> bool:
     column = _column_or_none(change, look)
-    return column is not None and column.null == isinstance(change, DropNotNull)
+    return column is not None and (column.null, column.null_validated) == (isinstance(change, DropNotNull), True)
 
 
 @is_there.register
@@ -159,4 +160,5 @@ def _has_parts(index: Index, change: AddIndex) -> bool:
 
 
 def _not_valid(change: AddConstraint | AddUnique) -> bool:
-    return "NOT VALID" in str(getattr(getattr(change, "constraint", None), "sql", "")).upper()
+    words = str(getattr(getattr(change, "constraint", None), "sql", "")).upper().split()
+    return any(pair in (("NOT", "VALID"), ("NOT", "ENFORCED")) for pair in pairwise(words))

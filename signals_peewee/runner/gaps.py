@@ -162,7 +162,7 @@ class Comparing:
         return self._names(one.columns), one.nulls_distinct, one.deferrable
 
     def _check(self, one: Check) -> Any:
-        return self._text(one.expression), one.validated
+        return self._text(one.expression), one.validated, one.ending
 
     def _foreign_key(self, one: Any) -> Any:
         return replace(

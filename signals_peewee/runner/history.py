@@ -47,8 +47,9 @@ class Row(NamedTuple):
 
     @property
     def day(self) -> str:
-        """When it was begun, for a message."""
-        return str(self.applied_at)[:10]
+        """When it was begun (UTC), for a message."""
+        begun: Any = self.applied_at  # on Postgres in the session's time zone
+        return str(begun.astimezone(timezone.utc) if isinstance(begun, datetime) else begun)[:10]
 
     @property
     def id(self) -> str:

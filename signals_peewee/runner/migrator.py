@@ -118,7 +118,7 @@ class StepMigrator(SchemaMigrator):  # type: ignore[misc]
             InvalidOption: a batch is no number of rows.
         """
         whole = isinstance(batch_size, int) and not isinstance(batch_size, bool)
-        check("batch_size", batch_size, whole and batch_size > 0, "a whole number of rows, 1 or more")
+        check("batch_size", batch_size, whole and 0 < batch_size < 10**9, "a whole number of rows, 1 or more")
         return self._operation(Backfill(table, column, value, where, batch_size))
 
     def drop_column(

@@ -68,7 +68,7 @@ class Operator:
             NothingChanged: it ran, and its effect is not there.
             ValueError: the database cannot do it.
         """
-        with self._at_work():
+        with self._at_work(), self._altering.bounded(change):
             change = self._look.kept(change)
             lenient = safe or self._retry
             if lenient and self._is_done(change):

@@ -30,6 +30,7 @@ from ..engine.altering import (
 )
 from ..engine.introspection import Column, Table
 from ..errors import OperationRefused
+from .effects import is_there
 from .looking import Look, keys_of, operation_of, refers
 
 
@@ -78,7 +79,8 @@ def _(change: RenameColumn, look: Look, lenient: bool) -> None:
 @check_before.register(AddNotNull)
 @check_before.register(DropNotNull)
 def _(change: AddNotNull | DropNotNull, look: Look, lenient: bool) -> None:
-    if _column(change, _table(change, look)).null == isinstance(change, DropNotNull):
+    _column(change, _table(change, look))
+    if is_there(change, look):
         state = "may be NULL" if isinstance(change, DropNotNull) else "is NOT NULL"
         raise _refused(change, f"the column {state} already; say safe=True where that may be so")
 

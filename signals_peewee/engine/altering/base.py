@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,10 @@ class Altering(ABC):
         self.playhouse = playhouse
         self.conduct = conduct
         self.inspector: Inspector = inspector_for(migrating.database)
+
+    def bounded(self, change: Change) -> AbstractContextManager[None]:
+        """See to it that no look at what is there waits for longer than the step may, while a change is carried out."""
+        return nullcontext()
 
     @abstractmethod
     def findings(self, change: Change) -> Sequence[Finding]:

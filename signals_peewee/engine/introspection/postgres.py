@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -17,6 +18,9 @@ _IDENTITY = {"a": "ALWAYS", "d": "BY DEFAULT"}
 _PERSISTENCE = {"u": "UNLOGGED", "t": "TEMPORARY"}
 _DESCENDING, _NULLS_FIRST = 1, 2
 _LONGEST = 63
+# As the server itself writes them, behind the list of columns.
+_FULL = re.compile(r"\) MATCH FULL\b")
+_SOME = re.compile(r"\).* ON DELETE (SET (?:NULL|DEFAULT) \([^)]*\))")
 
 Rows = Mapping[int, list[tuple[Any, ...]]]
 """For the oid of a table, or of an index, what the catalog says of it."""
@@ -136,7 +140,7 @@ def _table(relation: _Relation, columns: Any, constraints: Any, indexes: tuple[I
         primary_key=next((PrimaryKey(tuple(key.columns), key.name) for key in of_kind["p"]), None),
         foreign_keys=tuple(map(_foreign_key, of_kind["f"])),
         uniques=tuple(Unique(tuple(u.columns), u.name, u.nulls_distinct, u.deferrable) for u in of_kind["u"]),
-        checks=tuple(Check(check.expression, check.name, check.validated) for check in of_kind["c"]),
+        checks=tuple(map(_check, of_kind["c"])),
         exclusions=tuple(Exclusion(exclusion.definition, exclusion.name) for exclusion in of_kind["x"]),
         indexes=indexes,
         triggers=tuple(Trigger(*row) for row in triggers),
@@ -171,6 +175,11 @@ def _column(row: _Column) -> Column:
     )
 
 
+def _check(row: _Constraint) -> Check:
+    ending = row.definition.rpartition(")")[2].replace("NOT VALID", "")
+    return Check(row.expression, row.name, row.validated, ending.strip())
+
+
 def _foreign_key(row: _Constraint) -> ForeignKey:
     return ForeignKey(
         tuple(row.columns),
@@ -178,10 +187,12 @@ def _foreign_key(row: _Constraint) -> ForeignKey:
         tuple(row.referred),
         schema=row.schema,
         name=row.name,
-        on_delete=_ACTIONS[row.on_delete],
+        on_delete=some[1] if (some := _SOME.search(row.definition)) else _ACTIONS[row.on_delete],
         on_update=_ACTIONS[row.on_update],
         deferrable=row.deferrable,
         validated=row.validated,
+        enforced=not row.definition.endswith("NOT ENFORCED"),
+        full=_FULL.search(row.definition) is not None,
     )
 
 

@@ -63,11 +63,13 @@ class Check:
         expression: its SQL, without the word CHECK.
         name: the name of the constraint, or None.
         validated: False where the rows before it were not looked at (NOT VALID), or none is (NOT ENFORCED).
+        ending: on Postgres, what else stands behind it: NO INHERIT, NOT ENFORCED.
     """
 
     expression: str
     name: str | None = None
     validated: bool = True
+    ending: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,13 @@ class ForeignKey:
         referred: the columns there.
         schema: the schema of that table, where it is another one than that of the referring table; else None.
         name: the name of the constraint, or None.
-        on_delete: NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT.
+        on_delete: NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT; on Postgres with a list of columns, where it
+            has one.
         on_update: the same.
         deferrable: None, "DEFERRABLE" or "DEFERRABLE INITIALLY DEFERRED".
         validated: False where the rows before it were not looked at (NOT VALID), or none is (NOT ENFORCED).
+        enforced: False where no row is looked at.
+        full: of several columns all are NULL or none is (MATCH FULL).
     """
 
     columns: tuple[str, ...]
@@ -95,6 +100,8 @@ class ForeignKey:
     on_update: str = "NO ACTION"
     deferrable: str | None = None
     validated: bool = True
+    enforced: bool = True
+    full: bool = False
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def clauses(column: Column) -> list[str]:
 def constraint_sql(constraint: Constraint) -> str:
     """Return what a constraint says, without its name."""
     if isinstance(constraint, Check):
-        return f"CHECK ({constraint.expression})"
+        return f"CHECK ({constraint.expression}) {constraint.ending}".rstrip()
     if isinstance(constraint, Exclusion):
         return constraint.definition
     if isinstance(constraint, ForeignKey):
@@ -87,9 +87,11 @@ def _table_constraints(table: Table) -> Iterator[str]:
 def _foreign_key_sql(key: ForeignKey) -> str:
     words = [
         f"FOREIGN KEY ({_list(key.columns)}) REFERENCES {quoted(key.schema, key.table)} ({_list(key.referred)})",
+        "MATCH FULL" if key.full else "",
         f"ON DELETE {key.on_delete}" if key.on_delete != "NO ACTION" else "",
         f"ON UPDATE {key.on_update}" if key.on_update != "NO ACTION" else "",
         key.deferrable or "",
+        "" if key.enforced else "NOT ENFORCED",
     ]
     return " ".join(word for word in words if word)
 

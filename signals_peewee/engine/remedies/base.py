@@ -30,6 +30,10 @@ class Remedies(ABC):
     def cast(self, column: Column, found: Column) -> str | None:
         """Return the SQL that makes a value of a column's new type of its old one, or None where none is needed."""
 
+    def default(self, column: Column, found: Column) -> str:
+        """Return the SQL of a default that a column has, for the new type that it gets."""
+        return str(found.default)
+
     @abstractmethod
     def retyped(self, table: Table, column: Column) -> list[str]:
         """Return the SQL that gives a column back what a change of its type took from it."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from peewee import Database
 
+from ..altering.postgres.text import plain_type
 from ..introspection import Column, PrimaryKey, Table
 from ..introspection.writing import constraint_sql, quoted
 from .base import Remedies
@@ -13,6 +14,11 @@ from .base import Remedies
 # What is no text and has no cast of its own goes through text.
 _CASTS = """
 SELECT EXISTS (SELECT FROM pg_cast WHERE castsource = to_regtype(%s) AND casttarget = to_regtype(%s))
+"""
+_BECOMES = """
+SELECT to_regtype(%s) = to_regtype(%s)
+    OR EXISTS (SELECT FROM pg_cast
+               WHERE castsource = to_regtype(%s) AND casttarget = to_regtype(%s) AND castcontext <> 'e')
 """
 
 
@@ -45,6 +51,13 @@ class RemediesPostgres(Remedies):
     def cast(self, column: Column, found: Column) -> str | None:
         direct = self._database.execute_sql(_CASTS, (found.type, column.type)).fetchone()[0]
         return f"{quoted(column.name)}::{'' if direct else 'text::'}{column.type}"
+
+    def default(self, column: Column, found: Column) -> str:
+        types = (found.type, column.type)
+        if self._database.execute_sql(_BECOMES, types * 2).fetchone()[0]:
+            return str(found.default)
+        direct = self._database.execute_sql(_CASTS, types).fetchone()[0]
+        return f"({found.default}){'' if direct else '::text'}::{plain_type(column.type)}"
 
     def retyped(self, table: Table, column: Column) -> list[str]:
         return self.statements("collation", table, column, None) if column.collation else []

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .base import Pair, Scratch, scratch_for
+from .references import in_order
 
-__all__ = ["Pair", "Scratch", "scratch_for"]
+__all__ = ["Pair", "Scratch", "in_order", "scratch_for"]

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import peewee
 from peewee import (
     Database,
     DatabaseError,
@@ -23,6 +22,7 @@ from peewee import (
 from ...errors import InvalidModel, InvalidOption
 from ..introspection import Column, ForeignKey, Inspector, Table, inspector_for
 from ..migrating import Migrating
+from .references import in_order
 from .rendering import Place, Rendering, Statement, keys_of
 
 _OF_THE_PLACE = frozenset({"TEMPORARY"})
@@ -169,6 +169,7 @@ class Scratch(ABC):
             missing = self.missing_sequences(group.values())
             rendering = Rendering(ground.database, ground.schema, self.schema, group, missing)
             made = self._made(ground, rendering, group)
+            self._refuse_lost(group, made)
             for name, model in group.items():
                 there = found.get(self.inspector.folded(name))
                 constants = self._constants(ground, model, made[name], there)
@@ -184,7 +185,7 @@ class Scratch(ABC):
                 )
 
     def _made(self, ground: Ground, rendering: Rendering, group: Mapping[str, type[Model]]) -> Mapping[str, Table]:
-        models: Any = peewee.sort_models(group.values())  # type: ignore[attr-defined]
+        models = in_order(group.values())
         for statement in rendering.stand_ins():
             self._execute(ground, models[0], statement)
         for model in models:
@@ -192,10 +193,21 @@ class Scratch(ABC):
                 self._execute(ground, model, statement)
         return inspector_for(ground.database).read(group, self.read_in(ground))
 
+    def _refuse_lost(self, group: Mapping[str, type[Model]], made: Mapping[str, Table]) -> None:
+        for name, model in group.items():
+            if name not in made:
+                there = self.inspector.kept(name)
+                problem = (
+                    f"the database keeps its name as {there!r}" if there != name else "its name comes out as another"
+                )
+                raise InvalidModel(model, name, problem)
+
     def _execute(self, ground: Ground, model: Any, statement: Statement) -> None:
         sql, parameters = statement
         try:
             ground.database.execute_sql(sql, parameters)
+        except (IndexError, TypeError, ValueError) as error:  # the driver, of a percent sign in a name
+            raise InvalidModel(model, sql, f"the driver cannot read it: {error}") from error
         except DatabaseError as error:
             raise self.refused(error) or InvalidModel(model, sql, str(error).strip()) from error
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from peewee import SCOPE_VALUES, Context, Database, Entity, ForeignKeyField, Index, Model
 from peewee import Table as PeeweeTable
 
 from ...errors import InvalidModel
+from .references import redirected
 
 _STRING = re.compile(r"'(?:[^']|'')*'")
 _NAMED = re.compile(r'\bCONSTRAINT\s+(?:"((?:[^"]|"")+)"|(\w+))', re.IGNORECASE)
@@ -104,9 +106,18 @@ class Rendering:
             self._choose(model, quoted.replace('""', '"') or plain)
         for sequence in self._sequences:
             sql = sql.replace(f"NEXTVAL('{sequence}')", f"NEXTVAL('{self._ground}.{_own(sequence)}')")
-        yield sql, parameters
+        yield (redirected(sql, partial(self._elsewhere, model, sql)) if self._ground else sql), parameters
         for index in of._meta.fields_to_index():
             yield self._index(model, manager, index)
+
+    def _elsewhere(self, model: type[Model], sql: str, schema: str | None, table: str) -> str | None:
+        if schema == self._ground:  # Peewee wrote it
+            return None
+        entity = self._places.get(Place(schema or self._schema, table))
+        if entity is None:
+            name = f"{schema}.{table}" if schema else table
+            raise InvalidModel(model, sql, f"it refers to {name} in SQL: give the model of that table, too")
+        return self._text(entity)
 
     def _index(self, model: type[Model], manager: Any, index: Any) -> Statement:
         if not isinstance(index, Index):

@@ -119,7 +119,7 @@ class Columns(Writing):
             return Step(phase, lambda: [drop], [add])
         notes = (f"{self._table}.{expected.name} refuses NULL from now on: fill it before, with migrator.backfill(…).",)
         if not found.null:  # NOT NULL NOT VALID
-            return Step(phase, lambda: [drop, add], [], notes)
+            return Step(phase, lambda: [add], [], notes)
         return Step(phase, lambda: [add], [drop], notes)
 
     def _type(self, phase: float, expected: Column, found: Column) -> Iterator[Step]:
@@ -133,8 +133,8 @@ class Columns(Writing):
         if same_default and found.default is not None and not found.sequence:
             # Postgres does not cast a default by itself.
             drop = operation("drop_column_default", self._table, expected.name)
-            kept = expected if expected.default is not None else found
-            up = [drop, *up, default_line(self._table, replace(kept, name=found.name))]
+            kept = expected.default or self._remedies.default(expected, found)
+            up = [drop, *up, default_line(self._table, replace(found, default=kept))]
             down = [drop, *down, default_line(self._table, found)]
         yield Step(phase, lambda: up, down, notes)
 

@@ -76,7 +76,7 @@ class Constraints(Writing):
     def _key(self, key: ForeignKey) -> str:
         key = self._to_add(key)
         (column, *more), (referred, *_) = key.columns, key.referred
-        if key.deferrable or more or key.schema:
+        if key.deferrable or more or key.schema or not key.enforced:
             return self._add_constraint(key, str(key.name))
         actions = {"on_delete": key.on_delete, "on_update": key.on_update}
         options = [f"{which}={action!r}" for which, action in actions.items() if action != "NO ACTION"]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
 
-import peewee
 from peewee import Model
 
 from ...engine.migrating import Migrating
 from ...engine.remedies import remedies_for
-from ...engine.scratch import Pair, scratch_for
+from ...engine.scratch import Pair, in_order, scratch_for
 from ..gaps import Comparing, Gap
 from .fields import Fields, Imports
 from .parts import Step
@@ -39,7 +37,7 @@ def draft_of(migrating: Migrating, schema: str | None, models: Sequence[type[Mod
     where = {name: found for name, found in scratch.where.items() if name not in given}
     tables = Tables(migrating.database, schema, fields, imports, where)
     remedies = remedies_for(migrating.database)
-    order: Any = peewee.sort_models(models)  # type: ignore[attr-defined]
+    order = in_order(models)
     ours = sorted(
         ((pair, gaps) for pair, gaps in different if pair.schema == schema), key=lambda each: order.index(each[0].model)
     )

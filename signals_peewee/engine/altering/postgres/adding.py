@@ -9,7 +9,7 @@ from typing import Any
 from peewee import Database, ForeignKeyField, Node
 
 from ..fields import is_called, named_field
-from .table import TableNow, find_table, quoted, rows, table_now
+from .table import TableNow, escaped, find_table, quoted, rows, table_now
 from .text import literal_of, plain_type, text_of
 
 _DEFAULT = re.compile(r"(?:CONSTRAINT\s+\S+\s+)?(?:DEFAULT|GENERATED)\b", re.IGNORECASE)
@@ -24,7 +24,7 @@ class NewColumn:
 
     Attributes:
         sql: its definition, without the table that a foreign key refers to.
-        field: a clone of the field that carries its name.
+        field: a clone of the field that carries its name, as a driver reads it.
         type: its type.
         computed: its default is called for every row, so it is NULL at first.
         default: rows that are there get a value of the definition.
@@ -89,7 +89,7 @@ def new_column(
     Raises:
         ValueError: the field has a default that SQL cannot say, or refers to nothing.
     """
-    field = named_field(database, name, field)
+    field = named_field(database, escaped(name), field)
     parent = _parent(database, field, schema, lenient) if isinstance(field, ForeignKeyField) else None
     computed = is_called(field.default)
     field.null = field.null or null

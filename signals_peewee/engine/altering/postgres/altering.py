@@ -15,9 +15,15 @@ from .constraints import Constraints
 from .findings import findings_of
 from .table import TableNow, find_table, quoted
 from .text import doubled
+from .validating import LONGEST
 
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
-_OWNED = "SELECT count(*) FROM pg_class WHERE relkind = 'S' AND oid = to_regclass(%s)"
+# Whether a sequence of this name counts for the column, and whether the other name is free.
+_FOLLOWS = """
+SELECT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = to_regclass(%s)
+               AND refclassid = 'pg_class'::regclass AND refobjid = %s AND refobjsubid = %s AND deptype IN ('a', 'i'))
+       AND to_regclass(%s) IS NULL
+"""
 
 
 class AlteringPostgres(Columns, Constraints):
@@ -37,11 +43,13 @@ class AlteringPostgres(Columns, Constraints):
         self.execute(table, *statements)
 
     def _sequence_follows(self, table: TableNow, new_name: str, column: str) -> list[str]:
-        """A sequence that Postgres named after the table is named after its new name, as in playhouse."""
-        sequence = f"{quoted(table.schema)}.{quoted(f'{table.name}_{column}_seq')}"
-        if not self.value(_OWNED, sequence.replace("%%", "%")):
+        """A sequence that Postgres named after the table is named after its new name, as in playhouse, if it can be."""
+        after = f"{new_name}_{column}_seq"
+        old, new = (f"{quoted(table.schema)}.{quoted(name)}" for name in (f"{table.name}_{column}_seq", after))
+        named = (old.replace("%%", "%"), table.oid, table.column(column).number, new.replace("%%", "%"))
+        if len(after.encode()) > LONGEST or not self.value(_FOLLOWS, *named):
             return []
-        return [f"ALTER SEQUENCE {sequence} RENAME TO {quoted(f'{new_name}_{column}_seq')}"]
+        return [f"ALTER SEQUENCE {old} RENAME TO {quoted(after)}"]
 
     def _drop_table(self, change: c.DropTable) -> None:
         table = find_table(self.database, change.table, change.schema or self.conduct.schema)

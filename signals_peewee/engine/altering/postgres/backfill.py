@@ -1,309 +1,51 @@
-"""How do the rows of a Postgres table get a value for a column, some at a time?"""
+"""Which tables does a backfill on Postgres go through?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import date, time, timedelta
-from decimal import Decimal
-from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
-from uuid import UUID
+from collections.abc import Callable
 
-from peewee import Database, Node
+from peewee import Database
 
 from ....errors import UnfitRows
 from ..changes import Backfill
-from ..fields import is_called
-from ..passes import Passes
-from .table import TableNow, listed, quoted, rows
-from .text import literal_of, text_of
-from .unfit import key_of
+from .filling import Attempted, Filling
+from .table import TableNow, heirs_of, rows
 
-T = TypeVar("T")
-Key = tuple[Any, ...]
-
-_PARAMETERS = 30_000
-_SIMPLE = (bool, int, float, Decimal, str, bytes, date, time, timedelta, UUID)
+_HIDDEN = "SELECT row_security_active(%s::oid), current_user::text"
 
 
-class Attempted(Protocol):
-    """Runs the work of a batch in a transaction of its own, or in that of the step."""
+def fill(
+    database: Database,
+    table: TableNow,
+    change: Backfill,
+    attempted: Attempted,
+    tell: Callable[[int, int | None], None],
+) -> None:
+    """Fill the rows of a table, and of those that inherit from it, one table after the other.
 
-    def __call__(self, work: Callable[[], T], /, *tables: TableNow) -> T: ...
+    No key, and no place where a row lies, tells rows of different tables apart.
 
-
-class Seen(NamedTuple):
-    """A row that is to be changed: its key, the version that was read, and its value, as far as they matter."""
-
-    key: Key
-    version: str | None = None
-    value: Any = None
-
-
-class Given(NamedTuple):
-    """A column of values for a statement; `unnests` as for a column of a table."""
-
-    name: str
-    type: str
-    values: Sequence[Any]
-    unnests: bool = True
-
-    @property
-    def fits_array(self) -> bool:
-        """It can be handed over as one array, which both drivers make of one kind of simple values."""
-        kinds = {(type(value), getattr(value, "tzinfo", None) is None) for value in self.values if value is not None}
-        return self.unnests and len(kinds) < 2 and all(issubclass(kind, _SIMPLE) for kind, _ in kinds)
-
-
-class Filling:
-    """Goes through a table in the order of its key, a transaction a batch; where it was killed, another goes on.
-
-    Afterwards it goes through again for rows that came meanwhile, written by code that does not know the column.
-
-    Args:
-        database: where the table is.
-        table: the table.
-        change: what to fill, with what.
+    Raises:
+        ValueError: the role does not see every row of it.
+        UnfitRows: the value of a row is NULL.
     """
+    heirs = [] if table.partitioned else heirs_of(database, table)
+    for each in (table, *heirs):
+        _refuse_hidden(database, each)
+    fillings = [Filling(database, each, change, heirs=bool(heirs)) for each in (table, *heirs)]
+    done, total = 0, sum(filling.count(attempted) for filling in fillings)
+    for filling in fillings:
+        done = filling.run(attempted, tell, done, total)
+    if total and not done and sum(filling.count(attempted) for filling in fillings) >= total:
+        problem = f"none of {total} rows got its value: a trigger, or a rule, keeps it from them"
+        raise UnfitRows(table.name, (change.column,), total, (), problem)
 
-    def __init__(self, database: Database, table: TableNow, change: Backfill) -> None:
-        if change.batch_size < 1:
-            raise ValueError(f"a batch has at least 1 row, not {change.batch_size}")
-        self._database = database
-        self._table = table
-        self._column = table.column(change.column)
-        self._value = change.value
-        self._null = f"{quoted(change.column)} IS NULL"
-        self._by_default = change.where is None
-        self._nullable = change.nullable
-        self._remedy = change.remedy
-        self._left_null = False
-        self._pending = self._null if change.where is None else f"({text_of(database, change.where)})"
-        self._key = key_of(table)
-        keyless = not table.primary_key
-        if keyless and table.partitioned:
-            raise ValueError(f"table {table.name!r} is partitioned and has no primary key: fill its partitions")
-        # Without a key a row that was changed cannot be told from one that was not, unless the condition tells.
-        self._batch = None if keyless and not self._by_default else change.batch_size
-        self._types = ["tid"] if keyless else [table.column(name).plain for name in self._key]
-        self._unnests = [True] if keyless else [table.column(name).unnests for name in self._key]
 
-    def run(self, attempted: Attempted, tell: Callable[[int, int | None], None]) -> None:
-        """Fill every row.
-
-        Args:
-            attempted: what a batch runs inside.
-            tell: is called after each batch with the rows filled and all that were to be filled.
-
-        Raises:
-            UnfitRows: the value of a row is NULL, which would leave it to be filled for ever, and may not stay it.
-        """
-        total = rows(self._database, f"SELECT count(*) FROM {self._table.sql} WHERE {self._pending}")[0][0]
-        done, ended = self._pass(attempted, tell, 0, total)
-        if not self._by_default:
-            self._pending = f"{self._pending} AND {self._null}"
-            if self._batch is not None:
-                self._pass(attempted, tell, done, total)
-            return
-        passes = Passes()
-        # A row that has NULL for a value looks like one that came meanwhile, whose value would be made a second time.
-        while ended is not None and not self._left_null and passes.more(ended, self._refuse_taken):
-            done, ended = self._pass(attempted, tell, done, total)
-
-    def _pass(
-        self, attempted: Attempted, tell: Callable[[int, int | None], None], done: int, total: int
-    ) -> tuple[int, Key | None]:
-        """Go through once, and return how many rows are filled by then, and the last of the first batch."""
-        last: Key | None = None
-        ended: Key | None = None
-        while True:
-            filled, last = self._next(attempted, last)
-            if last is None:
-                return done, ended
-            ended = ended or last
-            done += filled
-            tell(done, max(total, done))
-            if self._batch is None:
-                return done, ended
-
-    def _next(self, attempted: Attempted, last: Key | None) -> tuple[int, Key | None]:
-        """Fill the rows behind a key, and return how many, and the last of them; they are locked while they change."""
-        if not self._table.primary_key:
-            return attempted(lambda: self._locked(last), self._table)
-        if is_called(self._value):
-            return self._each(attempted, last)
-        if (until := attempted(lambda: self._until(last), self._table)) is None:
-            return 0, None
-        return attempted(lambda: self._between(last, until), self._table), until
-
-    def _until(self, last: Key | None) -> Key | None:
-        """Return the last key of a batch."""
-        keys, backwards = listed(self._key), ", ".join(f"{quoted(name)} DESC" for name in self._key)
-        batch = f"SELECT {keys} FROM {self._behind(last)} ORDER BY {keys} LIMIT {self._batch}"
-        sql = f"SELECT {keys} FROM ({batch}) AS batch ORDER BY {backwards} LIMIT 1"
-        return next(iter(rows(self._database, sql, *(last or ()))), None)
-
-    def _between(self, last: Key | None, until: Key) -> int:
-        """Change the rows behind one key, up to another one."""
-        keys = listed(self._key)
-        found = rows(
-            self._database,
-            f"UPDATE {self._changed} WHERE {self._where(last)} AND ({keys}) <= ({self._places()}) "
-            f"RETURNING {keys}, {self._null}",
-            *(last or ()),
-            *until,
+def _refuse_hidden(database: Database, table: TableNow) -> None:
+    """Refuse a table of which row-level security may hide rows: they would be left as they are, and nobody told."""
+    ((hidden, role),) = rows(database, _HIDDEN, table.oid)
+    if hidden:
+        raise ValueError(
+            f"row-level security of table {table.name!r} may hide rows from role {role!r}: let a role with BYPASSRLS "
+            "run the step, or its owner, where the table does not say FORCE ROW LEVEL SECURITY"
         )
-        self._refuse_null(found)
-        return len(found)
-
-    def _each(self, attempted: Attempted, last: Key | None) -> tuple[int, Key | None]:
-        """Call the function for rows that are not locked; those that changed meanwhile are locked, and read again."""
-        keys, width = listed(self._key), len(self._key)
-        what = f"{keys}, xmin::text, {listed(self._names)}"
-        sql = f"SELECT {what} FROM {self._behind(last)} ORDER BY {keys} LIMIT {self._batch}"
-        found = attempted(lambda: rows(self._database, sql, *(last or ())), self._table)
-        if not found:
-            return 0, None
-        seen = self._valued([Seen(row[:width], row[width], self._called(row[width + 1 :])) for row in found])
-        changed = attempted(lambda: self._update(seen), self._table)
-        missed = [one.key for number, one in enumerate(seen) if number not in changed]
-        more = attempted(lambda: self._again(missed), self._table) if missed else 0
-        return len(found) - len(seen) + len(changed) + more, found[-1][:width]
-
-    def _again(self, keys: Sequence[Key]) -> int:
-        """Fill rows that somebody changed after they were read."""
-        mine, width = listed(self._key), len(self._key)
-        size, done = _PARAMETERS // width, 0
-        for start in range(0, len(keys), size):
-            source, parameters = as_table(self._given_keys(keys[start : start + size]))
-            found = rows(
-                self._database,
-                f"SELECT {mine}, {listed(self._names)} FROM {self._table.sql} WHERE {self._pending} "
-                f"AND ({mine}) IN (SELECT * FROM {source}) ORDER BY {mine} FOR NO KEY UPDATE",
-                *parameters,
-            )
-            self._update(self._valued([Seen(row[:width], None, self._called(row[width:])) for row in found]))
-            done += len(found)
-        return done
-
-    def _locked(self, last: Key | None) -> tuple[int, Key | None]:
-        """Fill rows of a table without a key, by the places where they lie, so that nobody may move them meanwhile."""
-        called = is_called(self._value)
-        what = listed([*self._key, *(self._names if called else ())])
-        limit = "" if self._batch is None else f" LIMIT {self._batch}"
-        sql = f"SELECT {what} FROM {self._behind(last)}{limit} FOR NO KEY UPDATE"
-        found = rows(self._database, sql, *(last or ()))
-        if not found:
-            return 0, None
-        self._update(self._valued([Seen(row[:1], None, self._called(row[1:]) if called else None) for row in found]))
-        return len(found), max((row[:1] for row in found), key=_place)
-
-    def _valued(self, seen: Sequence[Seen]) -> Sequence[Seen]:
-        """Return the rows that are to be changed: what is to have NULL has it, and would move."""
-        valued = [one for one in seen if one.value is not None] if self._nullable else seen
-        self._left_null = self._left_null or len(valued) < len(seen)
-        return valued
-
-    def _update(self, seen: Sequence[Seen]) -> set[int]:
-        """Change rows, each to its own value or all to one; return the numbers of those that are as they were seen."""
-        changed: set[int] = set()
-        size = _PARAMETERS // (len(self._key) + 3)
-        for start in range(0, len(seen), size):
-            changed.update(start + number for number in self._update_some(seen[start : start + size]))
-        return changed
-
-    def _update_some(self, seen: Sequence[Seen]) -> list[int]:
-        table, called = self._table.sql, is_called(self._value)
-        given = [Given("n", "integer", range(len(seen))), *self._given_keys([one.key for one in seen])]
-        same = [f"{table}.{quoted(name)} = new.signals_peewee_key_{at}" for at, name in enumerate(self._key)]
-        if seen[0].version is not None:
-            given.append(Given("version", "text", [one.version for one in seen]))
-            same.append(f"{table}.xmin::text = new.signals_peewee_version")
-        if called:
-            values = [one.value for one in seen]
-            given.append(Given("value", self._column.plain, values, self._column.unnests))
-        source, parameters = as_table(given)
-        keys = ", ".join(f"{table}.{quoted(name)}" for name in self._key)
-        found = rows(
-            self._database,
-            f"UPDATE {self._changed} FROM {source} WHERE {' AND '.join(same)} "
-            f"RETURNING {keys}, {table}.{self._null}, new.signals_peewee_n",
-            *parameters,
-        )
-        self._refuse_null(found)
-        return [row[-1] for row in found]
-
-    def _given_keys(self, keys: Sequence[Key]) -> list[Given]:
-        types = zip(self._types, self._unnests, strict=True)
-        return [
-            Given(f"key_{at}", type_, [key[at] for key in keys], unnests) for at, (type_, unnests) in enumerate(types)
-        ]
-
-    @property
-    def _changed(self) -> str:
-        """The table, and what the column is set to."""
-        if is_called(self._value):
-            value = "new.signals_peewee_value"
-        elif isinstance(self._value, Node):
-            value = text_of(self._database, self._value)
-        else:
-            value = "NULL" if self._value is None else literal_of(self._database, self._value, self._column.plain)
-        return f"{self._table.sql} SET {quoted(self._column.name)} = {value}"
-
-    def _behind(self, last: Key | None) -> str:
-        return f"{self._table.sql} WHERE {self._where(last)}"
-
-    def _where(self, last: Key | None) -> str:
-        behind = "" if last is None else f" AND ({listed(self._key)}) > ({self._places()})"
-        return f"{self._pending}{behind}"
-
-    def _places(self) -> str:
-        return ", ".join(f"CAST(%s AS {type_})" for type_ in self._types)
-
-    @property
-    def _names(self) -> list[str]:
-        return [column.name for column in self._table.columns]
-
-    def _called(self, row: Key) -> Any:
-        value = self._value(dict(zip(self._names, row, strict=True)))
-        if isinstance(value, Node):
-            sql = f"SELECT CAST({text_of(self._database, value)} AS {self._column.plain})::text"
-            ((value,),) = rows(self._database, sql)
-        return value
-
-    def _refuse_taken(self, key: Key) -> NoReturn:
-        problem = (
-            f"the row where ({', '.join(self._key)}) is {key} is NULL again whenever it was filled: a trigger, or "
-            f"somebody else, takes the value away; {self._remedy}"
-        )
-        raise UnfitRows(self._table.name, (self._column.name,), 1, (key,), problem)
-
-    def _refuse_null(self, changed: Sequence[Key]) -> None:
-        """Refuse a value that is NULL: its row would be to be filled for ever."""
-        width = len(self._key)
-        key = next((row[:width] for row in changed if row[width]), None) if self._by_default else None
-        if key is None:
-            return
-        problem = (
-            f"the value is NULL for the row where ({', '.join(self._key)}) is {key}; give a value for it, or "
-            f"{self._remedy}"
-        )
-        raise UnfitRows(self._table.name, (self._column.name,), 1, (key,), problem)
-
-
-def as_table(given: Sequence[Given]) -> tuple[str, list[Any]]:
-    """Return values as something to select from, called `new`, and its parameters.
-
-    Arrays are read by Postgres in half the time, where every column fits one.
-    """
-    alias = f"AS new ({', '.join(f'signals_peewee_{one.name}' for one in given)})"
-    if all(one.fits_array for one in given):
-        arrays = ", ".join(f"CAST(%s AS {one.type}[])" for one in given)
-        return f"unnest({arrays}) {alias}", [list(one.values) for one in given]
-    row = f"({', '.join(f'CAST(%s AS {one.type})' for one in given)})"
-    together = list(zip(*(one.values for one in given), strict=True))
-    return f"(VALUES {', '.join([row] * len(together))}) {alias}", [value for one in together for value in one]
-
-
-def _place(key: Key) -> tuple[int, ...]:
-    """Return where a row lies, of a ctid: (page, row)."""
-    return tuple(map(int, str(key[0]).strip("()").split(",")))

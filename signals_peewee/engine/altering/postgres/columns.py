@@ -9,7 +9,7 @@ from ....errors import UnfitRows
 from .. import changes as c
 from ..fields import first_fill, new_default
 from .adding import NewColumn, new_column
-from .backfill import Filling
+from .backfill import fill
 from .dependents import dependents_of_column
 from .operating import Operating
 from .table import TableNow, quoted, rows
@@ -20,6 +20,10 @@ from .validating import Validating
 _KEY = """
 SELECT conname::text FROM pg_constraint
 WHERE conrelid = %s AND contype = 'f' AND conkey = ARRAY[%s]::int2[] AND confrelid = %s LIMIT 1
+"""
+_NOT_VALID = """
+SELECT conname::text FROM pg_constraint
+WHERE conrelid = %s AND contype = 'n' AND conkey = ARRAY[%s]::int2[] AND NOT convalidated
 """
 
 
@@ -99,6 +103,8 @@ class Columns(Validating, Operating):
         set_not_null = f"ALTER COLUMN {quoted(column)} SET NOT NULL"
         drop = [f"DROP CONSTRAINT {quoted(helper)}"] if left else []
         unfit: Callable[[], UnfitRows | None] = partial(null_rows, self.database, table, column)
+        if self._validated(table, column, unfit):
+            return
         if self.conduct.atomic:
             with self.refusals_named(table, unfit):
                 self.alter(table, set_not_null, *drop)
@@ -107,6 +113,15 @@ class Columns(Validating, Operating):
             self.add_validated(table, helper, f"CHECK ({quoted(column)} IS NOT NULL)", unfit, before=before)
             drop = [f"DROP CONSTRAINT {quoted(helper)}"]
         self.alter(table, set_not_null, *drop)  # in this order: the check tells Postgres that it need not look
+
+    def _validated(self, table: TableNow, column: str, unfit: Callable[[], UnfitRows | None]) -> bool:
+        """Look at the rows of a column that is NOT NULL for new ones alone, as Postgres has it from 18 on."""
+        name = self.value(_NOT_VALID, table.oid, table.column(column).number)
+        if name is None:
+            return False
+        with self.refusals_named(table, unfit):
+            self.alter(table, f"VALIDATE CONSTRAINT {quoted(name)}")
+        return True
 
     def _drop_not_null(self, change: c.DropNotNull) -> None:
         self._alter_column(change.table, change.column, "DROP NOT NULL")
@@ -137,8 +152,8 @@ class Columns(Validating, Operating):
     def _backfill(self, change: c.Backfill) -> None:
         table = self.table(change.table)
         table.column(change.column)
-        with self.refusals_named(table):
-            Filling(self.database, table, change).run(self.attempted, self.conduct.tell)
+        with self.refusals_named(table, what="what is filled in does not fit"):
+            fill(self.database, table, change, self.attempted, self.conduct.tell)
 
 
 def new_type(altering: Operating, change: c.AlterColumnType) -> str:

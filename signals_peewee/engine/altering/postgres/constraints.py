@@ -15,8 +15,16 @@ from .validating import Validating
 
 _KEYS = "SELECT conname::text FROM pg_constraint WHERE conrelid = %s AND contype = 'f' AND conkey = ARRAY[%s]::int2[]"
 _NAMES = "SELECT conname::text FROM pg_constraint WHERE conrelid = %s ORDER BY 1"
-_CHECK = re.compile(r"CHECK\s*\((?P<condition>.*)\)\s*\Z", re.IGNORECASE | re.DOTALL)
-_LATER = re.compile(r"(?:CHECK|FOREIGN\s+KEY)\b(?!.*\bNOT\s+VALID\s*\Z)", re.IGNORECASE | re.DOTALL)
+_CHECK = re.compile(r"CHECK\s*\((?P<condition>.*)\)[\w\s]*\Z", re.IGNORECASE | re.DOTALL)
+_NOT_NULL = re.compile(r"NOT\s+NULL\b", re.IGNORECASE)
+_READING = re.compile(
+    r"(?:CHECK|FOREIGN\s+KEY)\b(?!.*\bNOT\s+(?:VALID|ENFORCED)\b[\w\s]*\Z)", re.IGNORECASE | re.DOTALL
+)
+
+
+def reads_rows(sql: str) -> bool:
+    """Tell whether a constraint looks at rows that are there, and need not do so as it is added."""
+    return _READING.match(sql) is not None
 
 
 class Constraints(Validating, Indexes):
@@ -25,6 +33,8 @@ class Constraints(Validating, Indexes):
     def _add_constraint(self, change: c.AddConstraint) -> None:
         table = self.table(change.table)
         sql = text_of(self.database, change.constraint).strip()
+        if _NOT_NULL.match(sql):
+            raise ValueError(f"{change.subject}: add_not_null() is what makes a column NOT NULL")
         checked = _CHECK.match(sql)
 
         def unfit() -> UnfitRows | None:
@@ -40,7 +50,7 @@ class Constraints(Validating, Indexes):
 
     def is_validated_later(self, sql: str) -> bool:
         """Tell whether a constraint is added NOT VALID, and its rows are looked at while others work."""
-        return not self.conduct.atomic and _LATER.match(sql) is not None
+        return not self.conduct.atomic and reads_rows(sql)
 
     def _add_unique(self, change: c.AddUnique) -> None:
         table = self.table(change.table)

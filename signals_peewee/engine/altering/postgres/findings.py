@@ -15,7 +15,7 @@ from ..findings import Finding
 from ..losses import Said
 from .adding import is_volatile, new_column
 from .columns import new_type
-from .constraints import Constraints
+from .constraints import Constraints, reads_rows
 from .dependents import going_with_column, going_with_table
 from .table import find_table, rows
 from .text import text_of
@@ -23,7 +23,6 @@ from .types import is_kept
 
 _ONLINE = "with atomic = False in the step"
 _UNIQUE = re.compile(r"(?:UNIQUE|PRIMARY\s+KEY|EXCLUDE)\b", re.IGNORECASE)
-_CHECKED = re.compile(r"(?:CHECK|FOREIGN\s+KEY)\b(?!.*\bNOT\s+VALID\s*\Z)", re.IGNORECASE | re.DOTALL)
 _NEW_CHECK = re.compile(r"(?:CONSTRAINT\s+\S+\s+)?CHECK\b", re.IGNORECASE)
 _WRITTEN = re.compile(r"\bSTORED\b|\bGENERATED\b.*\bIDENTITY\b", re.IGNORECASE | re.DOTALL)
 
@@ -92,7 +91,7 @@ def _add_constraint(altering: Constraints, change: c.AddConstraint) -> Said:
     sql = text_of(altering.database, change.constraint).strip()
     if _UNIQUE.match(sql):
         yield from _blocking(altering, change, f"add_unique() {_ONLINE} builds its index while others write")
-    elif _CHECKED.match(sql):
+    elif reads_rows(sql):
         yield from _read(altering, change, f"{_ONLINE} it is added NOT VALID, and checked while others write")
 
 

@@ -8,7 +8,7 @@ from peewee import DatabaseError, Entity, Index, Table
 
 from .. import changes as c
 from .operating import Operating
-from .table import TableNow, quoted, rows
+from .table import TableNow, escaped, quoted, rows
 from .text import text_of
 from .unfit import doubles
 
@@ -53,10 +53,10 @@ class Indexes(Operating):
                 self.execute(table, self._index_sql(table, change))
 
     def _index_sql(self, table: TableNow, change: c.AddIndex) -> str:
-        parts = [Entity(column) if isinstance(column, str) else column for column in change.columns]
+        parts = [Entity(escaped(column)) if isinstance(column, str) else column for column in change.columns]
         index = Index(
-            change.name,
-            Table(table.name, schema=table.schema),
+            escaped(change.name),
+            Table(escaped(table.name), schema=escaped(table.schema)),
             parts,
             unique=change.unique,
             where=change.where,

@@ -13,12 +13,14 @@ from ...migrating_postgres import people
 from ...postgres import sqlstate
 from ...waiting import obtained
 from ..base import Altering
+from ..changes import Change
 from .table import TableNow, rows, table_now
 
 T = TypeVar("T")
 
 _REFUSED_ROWS = ("23502", "23503", "23505", "23514", "22003", "22007", "22P02", "22001")
-_DEPENDED_ON = "2BP01"
+_DEPENDED_ON, _NO_LOCK = "2BP01", "55P03"
+_SHORTEST = 0.001  # seconds; 0 is for no limit
 _HOLDERS = """
 SELECT a.pid, a.usename, a.application_name, a.client_addr, a.state FROM pg_stat_activity a
 WHERE a.pid <> pg_backend_pid() AND EXISTS (
@@ -35,6 +37,25 @@ def _nothing_known() -> UnfitRows | None:
 
 class Operating(Altering):
     """In an atomic step an operation is a savepoint; otherwise each statement is a transaction, and is tried again."""
+
+    @contextmanager
+    def bounded(self, change: Change) -> Iterator[None]:
+        """The catalog itself waits: to write an expression of a table, it asks for the table.
+
+        Raises:
+            LockTimeout: another session held it for too long.
+        """
+        if self.conduct.atomic:  # its transaction has a lock timeout
+            yield
+            return
+        with self.lock_timeout(max(self.conduct.lock_wait, _SHORTEST)):
+            try:
+                yield
+            except DatabaseError as error:
+                if sqlstate(error) != _NO_LOCK:
+                    raise
+                what = f"table {change.table!r}" if change.table else "a table"
+                raise LockTimeout(what, self.conduct.lock_wait, self.migrating.blockers()) from error
 
     def table(self, name: str, schema: str | None = None) -> TableNow:
         """Return the table of exactly this name.
@@ -108,7 +129,7 @@ class Operating(Altering):
             return work()
 
     def _set_timeout(self, seconds: float, *, local: bool) -> None:
-        value = max(1, int(seconds * 1000)) if seconds else 0
+        value = int(max(seconds, _SHORTEST) * 1000) if seconds else 0
         self.database.execute_sql("SELECT set_config('lock_timeout', %s, %s)", (f"{value}ms", local))
 
     @contextmanager
@@ -132,8 +153,15 @@ class Operating(Altering):
         return people(found) or self.migrating.blockers()
 
     @contextmanager
-    def refusals_named(self, table: TableNow, unfit: Callable[[], UnfitRows | None] = _nothing_known) -> Iterator[None]:
+    def refusals_named(
+        self, table: TableNow, unfit: Callable[[], UnfitRows | None] = _nothing_known, what: str = "its rows do not fit"
+    ) -> Iterator[None]:
         """Say which rows, or which dependents, Postgres refused a change for; they are looked for then.
+
+        Args:
+            table: the table.
+            unfit: looks for the rows.
+            what: is said where it finds none.
 
         Raises:
             UnfitRows: rows were refused.
@@ -146,7 +174,7 @@ class Operating(Altering):
             if state == _DEPENDED_ON:
                 raise ValueError(f"{said.split(' HINT:')[0]}; drop that first") from error
             if state in _REFUSED_ROWS:
-                raise unfit() or UnfitRows(table.name, (), 0, (), f"its rows do not fit: {said}") from error
+                raise unfit() or UnfitRows(table.name, (), 0, (), f"{what}: {said}") from error
             raise
 
     def value(self, sql: str, *parameters: Any) -> Any:

@@ -31,6 +31,13 @@ SELECT a.attname::text FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH 
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.num
 WHERE i.indrelid = %s AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place
 """
+_HEIRS = """
+WITH RECURSIVE heirs (oid) AS (
+    SELECT inhrelid FROM pg_inherits WHERE inhparent = %s
+    UNION SELECT i.inhrelid FROM pg_inherits i JOIN heirs h ON i.inhparent = h.oid)
+SELECT c.relname::text, n.nspname::text FROM heirs h JOIN pg_class c ON c.oid = h.oid
+JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY h.oid
+"""
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,11 @@ def find_table(database: Database, name: str, schema: str | None) -> TableNow | 
     return TableNow(oid, str(schema), name, kind == "p", new, columns, key)
 
 
+def heirs_of(database: Database, table: TableNow) -> list[TableNow]:
+    """Return the tables that inherit from a table, and those that inherit from them; partitions do so as well."""
+    return [table_now(database, name, schema) for name, schema in rows(database, _HEIRS, table.oid)]
+
+
 def rows(database: Database, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """Return all the rows of a query."""
     found: list[tuple[Any, ...]] = database.execute_sql(sql, parameters).fetchall()
@@ -130,7 +142,12 @@ def rows(database: Database, sql: str, *parameters: Any) -> list[tuple[Any, ...]
 
 def quoted(name: str) -> str:
     """Return a name as SQL writes it, and as a driver reads it, to which a percent sign is the start of a parameter."""
-    return '"' + name.replace('"', '""').replace("%", "%%") + '"'
+    return '"' + escaped(name).replace('"', '""') + '"'
+
+
+def escaped(name: str) -> str:
+    """Return a name as a driver reads it, where Peewee quotes it."""
+    return name.replace("%", "%%")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -22,10 +22,11 @@ _LITERAL = "SELECT quote_literal(v::text), pg_typeof(v)::text FROM (SELECT %s AS
 
 
 def text_of(database: Database, node: Any) -> str:
-    """Return a Peewee node, or SQL in a string, as SQL without parameters."""
+    """Return a Peewee node, or SQL in a string, as SQL without parameters; the field of a model is a column's name."""
     if isinstance(node, str):
         return doubled(node)
-    sql, parameters = database.get_sql_context().sql(node).query()
+    with database.get_sql_context().scope_values(subquery=True) as context:
+        sql, parameters = context.sql(node).query()
     values = iter(parameters or ())
     return _PERCENT.sub(lambda match: _put(database, match[0], values) if parameters else _kept(match[0]), sql)
 

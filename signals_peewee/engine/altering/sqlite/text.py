@@ -18,7 +18,8 @@ def text_of(database: Database, node: Any) -> str:
     """Return a Peewee node, or SQL in a string, as SQL without parameters."""
     if isinstance(node, str):
         return node
-    sql, parameters = database.get_sql_context().sql(node).query()
+    with database.get_sql_context().scope_values(subquery=True) as context:  # the field of a model is a column's name
+        sql, parameters = context.sql(node).query()
     values = iter(parameters or ())
     return "".join(
         literal_of(database, next(values)) if token.kind == "variable" else token.text for token in tokens(sql)
