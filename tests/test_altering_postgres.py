@@ -414,6 +414,14 @@ def test_a_table_of_the_same_transaction_gives_no_finding(shop: Database) -> Non
             assert findings(shop, change) == []
 
 
+def test_a_type_that_postgres_cannot_cast_to_by_itself_says_what_to_write(shop: Database) -> None:
+    with pytest.raises(ValueError, match=r"cannot be cast automatically .* say how with cast='\"isbn\"::INTEGER'"):
+        altering(shop).apply(AlterColumnType("books", "isbn", IntegerField()))
+    shop.execute_sql("UPDATE books SET isbn = '12'")
+    altering(shop).apply(AlterColumnType("books", "isbn", IntegerField(), cast='"isbn"::INTEGER'))
+    assert one(shop, "SELECT max(isbn) FROM books") == 12
+
+
 def test_a_renamed_table_takes_its_sequence_along(shop: Database) -> None:
     altering(shop).apply(RenameTable("books", "volumes"))
     assert one(shop, "SELECT pg_get_serial_sequence('volumes', 'id')") == "public.volumes_id_seq"

@@ -266,6 +266,7 @@ def test_what_only_an_author_can_decide_is_a_comment(database: Database, drafts:
     assert "    # book.title is NOT NULL, and nothing says what its rows get." in text
     assert "    # book.made is NOT NULL, and nothing says what its rows get." in text
     assert "    # book.name goes, with what is in it. If it has got another name (made, title), write\n" in text
+    assert "    # Where there are rows, down() cannot make name again unless its field has a default.\n" in text
     assert text.index("drop_column('book', 'name')") > text.index("add_column('book', 'title'")
 
 

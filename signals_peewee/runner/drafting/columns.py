@@ -64,6 +64,8 @@ class Columns(Writing):
             )
         else:
             notes = (f"{self._table}.{column.name} goes, with what is in it.",)
+        if not column.null and column.default is None and column.generated is None:
+            notes += (f"Where there are rows, down() cannot make {column.name} again unless its field has a default.",)
         line = operation("drop_column", self._table, column.name)
         return Step(DROP_COLUMN - bool(column.generated) / 2, lambda: [line], [self._brought_back(column)], notes)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from peewee import DatabaseError
+
 from ....errors import UnfitRows
+from ...postgres import sqlstate
 from .. import changes as c
 from ..fields import first_fill, new_default
 from .adding import NewColumn, new_column
@@ -25,6 +28,8 @@ _NOT_VALID = """
 SELECT conname::text FROM pg_constraint
 WHERE conrelid = %s AND contype = 'n' AND conkey = ARRAY[%s]::int2[] AND NOT convalidated
 """
+
+_NO_CAST = "42804"
 
 
 class Columns(Validating, Operating):
@@ -146,8 +151,17 @@ class Columns(Validating, Operating):
         table.column(change.column)
         type_ = new_type(self, change)
         using = "" if change.cast is None else f" USING {text_of(self.database, change.cast)}"
-        with self.refusals_named(table):
-            self.alter(table, f"ALTER COLUMN {quoted(change.column)} TYPE {type_}{using}")
+        try:
+            with self.refusals_named(table):
+                self.alter(table, f"ALTER COLUMN {quoted(change.column)} TYPE {type_}{using}")
+        except DatabaseError as error:
+            if sqlstate(error) != _NO_CAST or using:
+                raise
+            said = " ".join(str(error).split()).split(" HINT:")[0]
+            cast = f"{quoted(change.column)}::{type_}"
+            raise ValueError(
+                f"{said}; say how with cast={cast!r}, and drop its default before, if it has one"
+            ) from error
 
     def _backfill(self, change: c.Backfill) -> None:
         table = self.table(change.table)
