@@ -186,8 +186,8 @@ class MigrationRunner(Standing):
             action: for a step that was begun and never finished, "retry" lets it run again (the next `up`, or where it
                 was being reverted the next `down`, and until then `up` refuses to run), and "done" says that it was
                 finished by hand; "accept" takes an applied script as it is now for the one that was applied; "forget"
-                removes a finished step, or one whose script is gone, from the history; where the script is there the step
-                is pending then, and the next `up` runs it. Nothing is run, and no table but the history is changed.
+                removes a step that is finished, or whose script is gone; where the script is there, the step is pending
+                then, and the next `up` runs it. Nothing is run, and no table but the history is changed.
 
         Raises:
             UnknownStep: the history has no such step.
