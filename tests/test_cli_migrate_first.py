@@ -317,3 +317,15 @@ def test_the_scheme_of_a_url_may_be_in_any_case(run_on: Run, tmp_path: Path, ste
     assert (tmp_path / "new.db").exists()
     code, _, err = run_on("SQLite:///other.db", "status", "--source", "steps:app")
     assert (code, "there is no SQLite file other.db" in err) == (3, True)
+
+
+def test_the_help_says_where_things_are_looked_for_and_what_the_codes_mean(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = []
+    for argv in ([], ["migrate", "up"], ["migrate", "check"]):
+        main([*argv, "--help"])
+        said.append(" ".join(capsys.readouterr().out.split()))
+    assert "cannot be reached, opened or written, its driver is missing, or its tables are not there" in said[0]
+    assert "a package that is installed or in the current folder" in said[1]
+    assert "a module, looked for in the current folder too" in said[2]
