@@ -150,7 +150,7 @@ def test_arguments_are_called_by_their_flags(run: Run, database: Database, steps
     for argv, said in (
         (["up", "--lock-wait", "-1"], "signals-peewee: --lock-wait -1.0: expected seconds, from 0 to 1,000,000\n"),
         (["up", "--history-table", "a.b"], "signals-peewee: --history-table a.b: expected a table name"),
-        (["repair", "0001_books", "forget"], "signals-peewee: ACTION forget: expected 'retry', 'done' or 'accept', "),
+        (["repair", "0001_books", "retry"], "signals-peewee: ACTION retry: expected 'accept' or 'forget', because "),
         (["check"], "signals-peewee: --source steps:app: expected --models beside it"),
         (["stamp", "--from-playhouse", "--source", "more"], "--source steps:app more: expected the one whose scripts"),
     ):
@@ -175,11 +175,8 @@ def test_a_step_that_playhouse_has_applied_is_taken_over_by_the_command_that_is_
     write(steps, _0001_books=BOOKS.replace("migrator.Model", "db.Model"))
     theirs = Runner(database, str(steps))
     theirs.up()
-    theirs.History.create(name="0000_theirs")  # so that theirs are not simply these
     code, _, err = run("up", "--source", "steps:app")
-    assert code == 5
-    assert "playhouse.migrations has applied it to this database: take its history over with `signals-peewee" in err
-    theirs.History.delete().where(theirs.History.name == "0000_theirs").execute()
+    assert (code, "take that over with `signals-peewee" in err) == (2, True)
     assert follow(err) == 0
     assert run("up", "--source", "steps:app")[1] == "nothing to do, 0 pending\n"
 
@@ -195,6 +192,48 @@ def test_tables_that_are_missing_are_made_by_the_command_that_is_advised(
     assert "store.migrate" not in err
     assert follow(err) == 0
     assert main(["--database", url, "list", "--workspace", "none"]) == 4
+
+
+def test_a_file_that_is_not_there_is_made_by_the_command_that_is_advised(
+    tmp_path: Path, steps: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--database", "sqlite:///n.db", "list", "--source", "email"]) == 3
+    made = "there is no SQLite file n.db: name one with --database, or make it with `signals-peewee --database "
+    assert capsys.readouterr().err == f"signals-peewee: {made}sqlite:///n.db migrate up`\n"
+    assert main(["--database", "sqlite:///n.db", "migrate", "status", "--source", "steps:app"]) == 3
+    assert capsys.readouterr().err == f"signals-peewee: {made}sqlite:///n.db migrate up --source steps:app`\n"
+    assert not (tmp_path / "n.db").exists()
+
+
+@pytest.mark.parametrize(("gone", "words"), [(True, "forget"), (False, "accept")])
+def test_status_advises_what_up_does(run: Run, steps: Path, follow, gone: bool, words: str) -> None:
+    run("up", "--source", "steps:app")
+    if gone:
+        (steps / "0001_books.py").unlink()
+    else:
+        (steps / "0001_books.py").write_text((steps / "0001_books.py").read_text() + "# edited\n")
+    write(steps, _0004_more=NOTHING)
+    code, out, _ = run("status", "--source", "steps:app")
+    said = out.splitlines()[-1]
+    assert (code, said.startswith("step app:0001_books "), "pending" in said) == (1, True, False)
+    assert f" migrate repair app:0001_books {words} --source steps:app`" in said
+    assert "no further step" not in said
+    assert follow(said) == 0
+    assert run("status", "--source", "steps:app")[1].splitlines()[-1].startswith("1 pending: run ")
+
+
+def test_status_advises_to_go_on_with_a_down_that_is_to_be_tried_again(run: Run, steps: Path, follow) -> None:
+    down = "\n\ndef down(migrator, db):\n    db.execute_sql('CREATE TABLE half (id INTEGER)')\n    1 / 0\n"
+    write(steps, _0004_half=f"atomic = False\n\n\n{NOTHING}{down}")
+    run("up", "--source", "steps:app")
+    assert run("down", "--source", "steps:app")[0] == 5
+    assert follow(run("status", "--source", "steps:app")[1]) == 0  # repair … retry
+    write(steps, _0004_half=f"atomic = False\n\n\n{NOTHING}{down.replace('1 / 0', 'pass').replace('half', 'other')}")
+    said = run("status", "--source", "steps:app")[1].splitlines()[-1]
+    assert "is to be reverted again with `signals-peewee " in said
+    assert " migrate down app:0004_half --source steps:app`" in said
+    assert follow(said) == 0
+    assert run("status", "--source", "steps:app")[1].splitlines()[-1].startswith("1 pending: run ")
 
 
 def test_in_python_the_same_messages_advise_python(database: Database, steps: Path) -> None:

@@ -112,6 +112,23 @@ def test_a_folder_that_was_mistyped_is_not_made_where_the_history_knows_another(
     assert not steps.with_name("stpes").exists()
 
 
+def test_nothing_is_drafted_where_the_steps_of_that_name_are_not(run: Run, steps: Path) -> None:
+    run("up", "--source", "steps:shop")
+    draft = ["new", "more", "--models", "first_models"]
+    code, out, err = run(*draft, "--source", "stepy:shop")
+    assert (code, out) == (2, "")
+    assert err == (
+        "signals-peewee: --source stepy:shop: expected the folder with the scripts that were applied as shop "
+        "(0001_books and 1 more), and this one has none\n"
+    )
+    assert not steps.with_name("stepy").exists()
+    (steps / "0001_books.py").unlink()
+    code, _, err = run(*draft, "--source", "steps:shop")
+    assert (code, "step shop:0001_books was applied on " in err, sorted(steps.glob("*.py"))) == (
+        5, True, [steps / "0002_pages.py"],
+    )  # fmt: skip
+
+
 def test_a_plan_for_a_sqlite_file_that_is_not_there_yet_is_that_for_an_empty_one(
     run_on: Run, tmp_path: Path, steps: Path
 ) -> None:
@@ -155,12 +172,40 @@ def test_what_playhouse_applied_is_not_run_again_but_taken_over(run: Run, databa
     for action in ("up", "plan"):
         code, out, err = run(action, "--source", "steps:app")
         assert (code, out) == (2, "")
-        assert "expected steps that are to run, and playhouse.migrations has applied 0001_books and 1 more: " in err
-        assert " migrate stamp --from-playhouse --source steps:app`\n" in err
-    assert run("status", "--source", "steps:app")[0] == 1
+        assert (
+            "to run, and playhouse.migrations has applied 0001_books, 0002_pages: take that over with `signals" in err
+        )
+        assert " migrate stamp --from-playhouse --source steps:app`, or where these are other steps, give " in err
+    code, out, _ = run("status", "--source", "steps:app")
+    assert code == 1
+    assert out.splitlines()[-1].startswith("2 pending, and playhouse.migrations has applied 0001_books, 0002_pages: ")
     assert run("stamp", "--from-playhouse", "--source", "steps:app")[0] == 0
     write(steps, _0003_more="def up(migrator, db): ...\n")
     assert run("up", "--source", "steps:app")[0] == 0
+
+
+@pytest.mark.parametrize("source", ["steps:app", "steps"])
+def test_what_playhouse_applied_does_not_run_again_where_one_of_its_scripts_is_gone(
+    run: Run, database: Database, steps: Path, source: str
+) -> None:
+    data = "def up(migrator, db):\n    db.execute_sql('INSERT INTO people VALUES (1)')\n"
+    write(steps, _0001_books=data, _0002_pages=data, _0003_gone="def up(migrator, db): ...\n")
+    database.connect()
+    database.execute_sql("CREATE TABLE people (id INTEGER)")
+    theirs = Runner(database, str(steps))
+    theirs.up()
+    (steps / "0003_gone.py").unlink()
+    write(steps, _0003_new="def up(migrator, db): ...\n")
+    for action in ("up", "plan"):
+        code, out, err = run(action, "--source", source)
+        assert (code, out, "has applied 0001_books, 0002_pages: take that over" in err) == (2, "", True)
+    code, _, err = run("stamp", "--from-playhouse", "--source", source)
+    forget = "DELETE FROM \"schema_migration\" WHERE name IN ('0003_gone')"
+    assert (code, f"let playhouse forget it: {forget}; nothing was recorded" in err) == (5, True)
+    database.execute_sql(forget)
+    assert run("stamp", "--from-playhouse", "--source", source)[0] == 0
+    assert run("up", "--source", source)[1].splitlines()[-1] == "1 step done, 0 pending"
+    assert database.execute_sql("SELECT count(*) FROM people").fetchone() == (2,)
 
 
 def test_other_steps_than_those_of_playhouse_are_run(run: Run, database: Database, steps: Path, tmp_path: Path) -> None:
@@ -272,3 +317,15 @@ def test_the_scheme_of_a_url_may_be_in_any_case(run_on: Run, tmp_path: Path, ste
     assert (tmp_path / "new.db").exists()
     code, _, err = run_on("SQLite:///other.db", "status", "--source", "steps:app")
     assert (code, "there is no SQLite file other.db" in err) == (3, True)
+
+
+def test_the_help_says_where_things_are_looked_for_and_what_the_codes_mean(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = []
+    for argv in ([], ["migrate", "up"], ["migrate", "check"]):
+        main([*argv, "--help"])
+        said.append(" ".join(capsys.readouterr().out.split()))
+    assert "cannot be reached, opened or written, its driver is missing, or its tables are not there" in said[0]
+    assert "a package that is installed or in the current folder" in said[1]
+    assert "a module, looked for in the current folder too" in said[2]

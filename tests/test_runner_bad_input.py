@@ -178,7 +178,8 @@ CASES = {
     "a script that was renamed": Case(
         MissingStep,
         "step app:0001_books was applied on DAY, and its script is gone; if it is …/steps/0001_library.py now, give "
-        "that its old name back: databases know the step by it; no further step was run",
+        "that its old name back: databases know the step by it; if that is another step, restore this one, or let it "
+        "be forgotten with runner.repair('app:0001_books', 'forget'); no further step was run",
         {"0001_library.py": BOOKS},
         remove=("0001_books.py",),
     ),

@@ -129,7 +129,24 @@ def test_repair_refuses_what_does_not_fit_the_state(database: Database, atomic: 
     runner.up()
     with pytest.raises(InvalidOption, match="is finished"):
         runner.repair("app:0001_tables", "retry")
-    with pytest.raises(InvalidOption, match="the script of app:0001_tables is there"):
+    with pytest.raises(InvalidOption, match="is finished"):
+        runner.repair("app:0001_tables", "done")
+
+
+def test_a_step_that_was_begun_and_never_finished_is_not_forgotten_and_no_plan_goes_past_it(
+    database: Database, url: str, not_atomic: Path
+) -> None:
+    killed_inside(url, not_atomic)
+    runner = runner_on(database, not_atomic)
+    with pytest.raises(InvalidOption, match="expected 'retry' or 'done', because app:0001_tables was begun and never"):
+        runner.repair("app:0001_tables", "forget")
+    said = r"begun to be applied on \S+ and is not finished; where no other run is at work on it now, look at what it "
+    with pytest.raises(UnfinishedStep, match=f"step app:0001_tables was {said}left") as caught:
+        runner.plan()
+    assert caught.value.steps == ("app:0001_tables",)
+    runner.repair("app:0001_tables", "retry")
+    assert [step.id for step in runner.plan().steps] == ["app:0001_tables"]
+    with pytest.raises(InvalidOption, match="'retry' or 'done'"):
         runner.repair("app:0001_tables", "forget")
 
 

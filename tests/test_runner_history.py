@@ -163,6 +163,17 @@ def test_a_missing_script_stops_the_run_until_it_is_restored_or_forgotten(sqlite
     assert runner.up() == []
 
 
+def test_a_step_that_was_stamped_too_many_is_forgotten_and_runs_again(database: Database, tmp_path: Path) -> None:
+    runner = MigrationRunner(database, books(tmp_path))
+    runner.up("0001_books")
+    assert runner.stamp() == ["app:0002_pages"]
+    assert runner.repair("app:0002_pages", "forget") == ["app:0002_pages"]
+    assert runner.status().pending == ("app:0002_pages",)
+    assert columns(database, "books") == ["id", "title"]
+    assert runner.up() == ["app:0002_pages"]
+    assert columns(database, "books") == ["id", "title", "pages"]
+
+
 def test_a_late_script_is_an_error_a_warning_or_allowed(
     sqlite: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -184,6 +184,34 @@ def test_a_step_that_fails_on_the_copy_says_so(database: Database, url: str, cop
     assert database.get_tables() == []
 
 
+def test_a_step_that_leaves_a_half_on_the_copy_is_not_to_be_repaired(
+    url: str, copy_url: str, engine_name: str, tmp_path: Path
+) -> None:
+    half = """
+        atomic = False
+
+
+        def up(migrator, db):
+            db.execute_sql("CREATE TABLE half (id INTEGER)")
+            1 / 0
+    """
+    folder = write(tmp_path / "steps", _0001_half=half)
+    for each in (url, copy_url):
+        opened(each).connect()  # which makes the file
+    runner = MigrationRunner(opened(url), DirectorySource(folder, name="app"))
+    nothing = "; nothing was done to the database itself: correct the script and rehearse it again; the copy "
+    copies = {True: "was thrown away"} if engine_name == "sqlite" else {}
+    for copy, left in {**copies, copy_url: "keeps what was done to it: make a new one"}.items():
+        with pytest.raises(StepFailed) as caught:
+            runner.plan(rehearse_on=copy)
+        said = str(caught.value)
+        assert said.startswith("in the rehearsal, on the copy: step app:0001_half failed in up() at ")
+        assert said.endswith(f"ZeroDivisionError: division by zero{nothing}{left}")
+        assert not caught.value.rolled_back
+    write(folder, _0001_half="def up(migrator, db): ...\n")
+    assert runner.up() == ["app:0001_half"]
+
+
 def test_a_plan_without_a_rehearsal_executes_nothing(database: Database, tmp_path: Path) -> None:
     (step, _) = MigrationRunner(database, books(tmp_path)).plan().steps
     assert (step.statements, step.findings, step.seconds) == ((), (), None)

@@ -10,6 +10,7 @@ from io import TextIOWrapper
 
 from ..errors import (
     DatabaseUnavailable,
+    InvalidSource,
     MigrationError,
     MissingDriver,
     NotFound,
@@ -20,7 +21,7 @@ from ..errors import (
 from .advice import worded
 from .commands import COMMANDS
 from .dates import Dates
-from .errors import BadArgument, BadFile, Interrupted
+from .errors import BadArgument, BadFile, Interrupted, WouldBeRefused
 from .importing import import_csv
 from .parser import PROGRAM, parser
 from .reports import ImportReport
@@ -33,7 +34,9 @@ _CODES: Sequence[tuple[type[BaseException], int]] = (
     (DatabaseUnavailable, 3),
     (NotFound, 4),
     (UnknownStep, 2),
+    (InvalidSource, 2),
     (MigrationError, 5),
+    (WouldBeRefused, 5),
     (SignalsError, 2),
     (BrokenPipeError, 141),
     (OSError, 74),

@@ -37,7 +37,12 @@ def worded(error: BaseException, flags: Namespace) -> str:
         given = "" if error.value is None or error.value is True else f" {error.value}"
         return f"{flag}{given}: expected {error.expected}"
     message = error.args[0] if error.args else ""
-    return message.worded(lambda advice: _worded(advice, flags)) if isinstance(message, Advising) else str(error)
+    return spelled(message, flags) if isinstance(message, Advising) else str(error)
+
+
+def spelled(message: Advising, flags: Namespace) -> str:
+    """Return a message with commands, for these flags, for what it advises."""
+    return message.worded(lambda advice: _worded(advice, flags))
 
 
 def command(flags: Namespace, *words: str, source: str | None = None) -> str:
@@ -50,7 +55,8 @@ def command(flags: Namespace, *words: str, source: str | None = None) -> str:
     """
     before = {"--database": flags.database and without_password(flags.database)}
     before |= {"--schema": flags.schema, "--hosts": flags.hosts}
-    sources: list[str] = [source] if source else getattr(flags, "source", None) or []
+    migrating = flags.command == "migrate"  # elsewhere --source is a word of the vocabulary
+    sources: list[str] = [source] if source else (migrating and getattr(flags, "source", None)) or []
     after = [*(("--source", each) for each in sources), ("--history-table", getattr(flags, "history_table", None))]
     given = [*_given(before.items()), "migrate", *words, *_given(after)]
     return f"`signals-peewee {shlex.join(given)}`"

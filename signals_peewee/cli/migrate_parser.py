@@ -59,7 +59,8 @@ def _plan(plan: ArgumentParser) -> None:
 def _models(parser: ArgumentParser, about: str) -> None:
     parser.add_argument(
         "--models", action="append", metavar="MODULE[:NAME]",
-        help=f"a module, a model in it, or a list of models; may be repeated; {about}",
+        help=f"a module, looked for in the current folder too, a model in it, or a list of models; may be repeated; "
+        f"{about}",
     )  # fmt: skip
 
 
@@ -77,8 +78,9 @@ def _argument(*names: str, **options: Any) -> Callable[[ArgumentParser], object]
 _SETTINGS = (
     _argument(
         "--source", action="append", metavar=SOURCE,
-        help="a folder of scripts, or a package, and what its steps are recorded under (default: the name of the "
-        "folder or package); may be repeated; without it, the library's own steps",
+        help="a folder of scripts, or a package that is installed or in the current folder, and what its steps are "
+        "recorded under (default: the name of the folder or package); may be repeated; without it, the library's own "
+        "steps",
     ),
     _argument("--history-table", metavar="NAME", help="default: migration_history"),
     _argument("--lock-wait", type=float, metavar="SECONDS", help="for another run to end; default: 60"),

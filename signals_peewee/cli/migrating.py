@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,10 +11,11 @@ from ..runner import MigrationRunner, Plan, StepEvent
 from ..runner.adopting import TABLE
 from . import output
 from .advice import command
-from .errors import BadArgument, Interrupted
+from .errors import BadArgument, Interrupted, WouldBeRefused
 from .output import DONE, LOOK, note, show_result
 from .scripting import has_steps, write_script
 from .sources import Absent, folder_of, models_named, runner_for
+from .status import left_by_interrupt, show_status
 
 
 def migrate(flags: Namespace) -> int:
@@ -29,20 +29,9 @@ def migrate(flags: Namespace) -> int:
         try:
             return _ACTIONS[action](flags, runner)
         except KeyboardInterrupt as error:
-            raise Interrupted(_interrupted(runner)) from error
+            raise Interrupted(left_by_interrupt(flags, runner)) from error
         finally:
             progress.finish()
-
-
-def _interrupted(runner: MigrationRunner) -> str:
-    begun = _begun({"step": step.id, "state": step.state} for step in runner.status().steps)
-    if begun:
-        return f"interrupted; the steps named above are kept, and so is what {begun} has done: see `migrate repair`"
-    return "interrupted; the steps named above are kept, the one at work was rolled back"
-
-
-def _begun(steps: Iterable[Mapping[str, Any]]) -> str:
-    return ", ".join(step["step"] for step in steps if step["state"] in ("running", "reverting"))
 
 
 def _check(flags: Namespace, action: str) -> None:
@@ -111,32 +100,12 @@ def _changed(done: str, nothing: str, result: Mapping[str, Any]) -> str:
     return f"{what}, {len(result['pending'])} pending"
 
 
-def _status(flags: Namespace, runner: MigrationRunner) -> int:
-    status = runner.status()
-    steps = [
-        {"step": step.id, "state": step.state, "applied_at": step.applied_at, "description": step.description}
-        for step in status.steps
-    ]
-    show_result(flags, {"steps": steps, "pending": list(status.pending)}, partial(_standing, flags))
-    return DONE if all(step.state in ("applied", "ahead") for step in status.steps) else LOOK
-
-
-def _standing(flags: Namespace, result: Mapping[str, Any]) -> str:
-    rows = [(step["step"], step["state"], _when(step["applied_at"]), step["description"]) for step in result["steps"]]
-    pending = len(result["pending"])
-    summary = f"{pending} pending: run {command(flags)}" if pending else "nothing is pending"
-    if begun := _begun(result["steps"]):
-        summary = f"{begun} was begun and did not come to its end: see `signals-peewee migrate repair --help`"
-    return f"{output.table(('step', 'state', 'applied (UTC)', 'what it does'), rows)}\n{summary}"
-
-
-def _when(value: datetime | None) -> str:
-    return output.moment(value) if value else "-"
-
-
 def _plan(flags: Namespace, runner: MigrationRunner) -> int:
     plan = runner.plan(flags.target, rehearse_on=flags.rehearse)
     show_result(flags, {"steps": _planned(plan), "irreversible": list(plan.irreversible)}, lambda _: str(plan))
+    refused = {step.id: [finding.name for finding in step.findings] for step in plan.steps if step.findings}
+    if refused and getattr(flags, "lint", None) == "error":
+        raise WouldBeRefused(command(flags, "up", "--lint", "error"), refused)
     return DONE
 
 
@@ -180,8 +149,7 @@ def _new(flags: Namespace, runner: MigrationRunner) -> int:
 
 def _check_through(flags: Namespace, runner: MigrationRunner) -> None:
     """Refuse to draft what a step that is there may make already."""
-    open_states = ("pending", "late", "running", "reverting")
-    if waiting := [step.id for step in runner.status().steps if step.state in open_states]:
+    if waiting := [step.id for step in runner.plan().steps]:  # it raises what `up` would, if that would refuse to run
         first = f"{', '.join(waiting)} may make what would be drafted again: apply first, with {command(flags, 'up')}"
         raise BadArgument("--models", " ".join(flags.models), f"no step that is pending, because {first}")
 
@@ -209,7 +177,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 
 _ACTIONS: Mapping[str, Callable[[Namespace, MigrationRunner], int]] = {
     "up": _up,
-    "status": _status,
+    "status": show_status,
     "plan": _plan,
     "down": _down,
     "stamp": _stamp,

@@ -16,6 +16,7 @@ from ..errors import DatabaseUnavailable
 from ..schema import Hosts
 from ..store import SignalStore, open_store
 from ..store.opening import DEFAULT_URL
+from .advice import command
 from .errors import BadArgument
 
 
@@ -33,7 +34,7 @@ def opened(flags: Namespace, *, url: str | None = None, migrate: bool = False, c
     """
     hosts = hosts_named(flags.hosts) if flags.hosts else None
     if not create and hosts is None:
-        check_exists(url or database_of(flags))
+        check_exists(url or database_of(flags), flags)
     return open_store(url or flags.database, hosts=hosts, schema=flags.schema, migrate=migrate)
 
 
@@ -42,8 +43,12 @@ def database_of(flags: Namespace) -> str:
     return flags.database or os.environ.get("DATABASE_URL") or DEFAULT_URL
 
 
-def check_exists(url: str) -> None:
+def check_exists(url: str, flags: Namespace) -> None:
     """Refuse to make the SQLite file of a URL.
+
+    Args:
+        url: of the database.
+        flags: those of the command line, for the command that makes it.
 
     Raises:
         DatabaseUnavailable: there is none.
@@ -51,7 +56,8 @@ def check_exists(url: str) -> None:
     try:
         engine_for(database_from_url(url)).check_there()
     except DatabaseUnavailable as error:
-        raise DatabaseUnavailable(f"{error}: name one with --database, or run `migrate`") from error
+        make = command(flags, "up")
+        raise DatabaseUnavailable(f"{error}: name one with --database, or make it with {make}") from error
 
 
 def hosts_named(name: str) -> Hosts:

@@ -17,9 +17,9 @@ exit codes:
   1    done, and there is something to look at: pending steps, tables that differ from the models, or rejected rows
        and conflicts with --strict
   2    a flag, a file or a value was refused; nothing was written
-  3    the database cannot be reached, opened or written, or its tables are not there
+  3    the database cannot be reached, opened or written, its driver is missing, or its tables are not there
   4    the workspace or signal that was named does not exist
-  5    a migration step failed or its history is not in order
+  5    a migration step failed or was refused, or its history is not in order
   74   what there was to say could not be written, as on a full disk
   130  interrupted; what was kept is said
   141  what was reading the output, such as head, has gone

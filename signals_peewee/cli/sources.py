@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from peewee import AutoField, Database, Model
 
@@ -16,7 +16,6 @@ from ..engine import database_from_url
 from ..engine.urls import IN_MEMORY, makes_file
 from ..errors import InvalidOption
 from ..runner import DirectorySource, MigrationRunner, PackageSource, Source, StepEvent
-from ..runner.adopting import applied_by_playhouse
 from ..runner.scripts import Script
 from ..runner.session import applied_in
 from ..store.steps import SOURCE_NAME
@@ -24,6 +23,7 @@ from .advice import command
 from .errors import BadArgument
 from .opening import check_exists, database_of, imported, look_here, opened
 from .output import note
+from .playhouse import adoption_advised
 from .scripting import has_steps
 
 _OPTIONS = ("history_table", "lock_wait", "lock_timeout", "out_of_order", "lint")
@@ -76,12 +76,12 @@ def _url(flags: Namespace, absent: Absent) -> str:
     if absent == "empty" and makes_file(url):
         return IN_MEMORY
     if absent != "make":
-        check_exists(url)
+        check_exists(url, flags)
     return url
 
 
 def source_named(text: str, *, folder: bool = False) -> DirectorySource | PackageSource:
-    """Return the source that `WHERE[:NAME]` means: a folder where there is one or a separator in it, else a package.
+    """Return the source that `WHERE[:NAME]` means: a folder where there is such a path, or a separator, else a package.
 
     Args:
         text: what stands after --source.
@@ -96,7 +96,7 @@ def source_named(text: str, *, folder: bool = False) -> DirectorySource | Packag
     path = Path(where)
     look_here()
     try:
-        if folder or path.is_dir() or "/" in where or os.sep in where:
+        if folder or path.exists() or "/" in where or os.sep in where:
             return DirectorySource(path, name=name or path.resolve().name)
         if where.isidentifier() and find_spec(where) is None:
             raise BadArgument("--source", text, "a folder that is there, or a package that can be imported")
@@ -114,9 +114,10 @@ def folder_of(flags: Namespace) -> DirectorySource:
     texts = getattr(flags, "source", None) or []
     if len(texts) != 1:
         raise BadArgument("--source", " ".join(texts), "the one folder that the script is to be written to")
-    where, _ = _split(texts[0])
+    where, name = _split(texts[0])
     if "." in where and all(map(str.isidentifier, where.split("."))) and not Path(where).is_dir():
-        raise BadArgument("--source", texts[0], f"the folder of the package: {where.replace('.', '/')}")
+        place = where.replace(".", "/")
+        raise BadArgument("--source", texts[0], f"the folder of the package: {place}{f':{name}' if name else ''}")
     found = source_named(texts[0], folder=True)
     assert isinstance(found, DirectorySource)
     return found
@@ -167,12 +168,14 @@ def _check_names(database: Database, sources: list[Source], flags: Namespace) ->
     known = ", ".join(sorted(applied.keys() - {SOURCE_NAME}))
     for text, source, steps in zip(flags.source, sources, scripts, strict=True):
         if source.name in applied:
+            if not steps:
+                _refuse_empty(text, source.name, list(applied[source.name]))
             continue
         if known and not _split(text)[1]:
             expected = f"WHERE:NAME, with a name, because the history knows {known} and not {source.name}"
             raise BadArgument("--source", text, expected)
         if steps and flags.action != "stamp":
-            _check_same(text, steps[0], applied)
+            _check_same(text, steps[0], applied, flags)
         if steps and flags.action in ("up", "plan", None):
             _check_playhouse(text, steps, database, flags)
 
@@ -183,23 +186,25 @@ def _scripts(source: Source, flags: Namespace) -> Sequence[Script]:
     return () if empty else source.scripts()
 
 
-def _check_same(text: str, first: Script, applied: Mapping[str, Mapping[str, str]]) -> None:
+def _refuse_empty(text: str, name: str, applied: Sequence[str]) -> NoReturn:
+    steps = f"{applied[0]} and {len(applied) - 1} more" if applied[1:] else applied[0]
+    expected = f"the folder with the scripts that were applied as {name} ({steps}), and this one has none"
+    raise BadArgument("--source", text, expected)
+
+
+def _check_same(text: str, first: Script, applied: Mapping[str, Mapping[str, str]], flags: Namespace) -> None:
     for name, checksums in applied.items():
         if first.checksum and checksums.get(first.name) == first.checksum:
             expected = (
-                f"{_split(text)[0]}:{name}, because {first.name} was applied under that name; `migrate stamp` "
-                "records the steps under another one"
+                f"{_split(text)[0]}:{name}, because {first.name} was applied under that name; "
+                f"{command(flags, 'stamp', source=text)} records the steps under another one"
             )
             raise BadArgument("--source", text, expected)
 
 
 def _check_playhouse(text: str, steps: Sequence[Script], database: Database, flags: Namespace) -> None:
-    theirs = applied_by_playhouse(database, flags.schema)
-    if theirs and {script.name for script in steps}.issuperset(theirs):
-        adopt = command(flags, "stamp", "--from-playhouse", source=text)
-        many = f"{theirs[0]} and {len(theirs) - 1} more" if theirs[1:] else theirs[0]
-        expected = f"steps that are to run, and playhouse.migrations has applied {many}: take that over with {adopt}"
-        raise BadArgument("--source", text, expected)
+    if advice := adoption_advised(text, (script.name for script in steps), database, flags):
+        raise BadArgument("--source", text, f"steps that are to run, and {advice}")
 
 
 def _split(text: str) -> tuple[str, str]:

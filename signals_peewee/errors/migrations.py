@@ -199,8 +199,15 @@ class StepFailed(MigrationError):
         undone = (
             _UNDONE[rolled_back] if sent else "it had sent no statement that changes anything, so nothing was changed"
         )
-        said = f"step {step} failed in {direction}() at {where}: {problem}{sql}; {undone}; "
-        super().__init__(Advising(said, next_action))
+        self._failed = f"step {step} failed in {direction}() at {where}: {problem}{sql}"
+        said = Advising(f"{self._failed}; {undone}; ", next_action)
+        self._parts = len(said.parts)
+        super().__init__(said)
+
+    def on_copy(self, copy: str) -> None:
+        """Say that it was a rehearsal, and what becomes of its copy, in place of what to do about the database."""
+        todo = f"; nothing was done to the database itself: correct the script and rehearse it again; {copy}"
+        self.args = (Advising(self._failed, todo, *self.args[0].parts[self._parts :]),)
 
 
 class StepRefused(StepFailed):

@@ -70,9 +70,12 @@ class Adoption:
     def _check_known(self, names: list[str], scripts: dict[str, Script]) -> None:
         if unknown := [name for name in names if name not in scripts]:
             steps = tuple(f"{self._source}:{name}" for name in unknown)
+            table = f'"{self._schema}"."{self._table}"' if self._schema else f'"{self._table}"'
+            gone = ", ".join("'" + name.replace("'", "''") + "'" for name in unknown)
             problem = (
                 f"playhouse.migrations applied {', '.join(unknown)}, and source {self._source!r} has no such script; "
-                f"restore it, or delete its row from {self._table!r}; nothing was recorded"
+                f"restore it, or where it was meant to go, let playhouse forget it: "
+                f"DELETE FROM {table} WHERE name IN ({gone}); nothing was recorded"
             )
             raise MissingStep(steps, problem)
 

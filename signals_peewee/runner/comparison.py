@@ -76,11 +76,13 @@ class Comparison:
         for row in self.missing:
             if renamed := [script for script in self.pending[row.source] if script.number == number_of(row)]:
                 place = renamed[0].path
-                todo = Advising(f"if it is {place} now, give that its old name back: databases know the step by it")
+                todo = f"if it is {place} now, give that its old name back: databases know the step by it; if that is "
+                todo += "another step, restore this one"
             else:
-                todo = Advising("restore it, or let it be forgotten with ", calling("repair", row.id, "forget"))
+                todo = "restore it"
+            forget = ", or let it be forgotten with ", calling("repair", row.id, "forget")
             problem = f"step {row.id} was applied on {row.day}, and its script is gone; "
-            raise MissingStep(ids(self.missing), Advising(problem, todo, _others(self.missing)))
+            raise MissingStep(ids(self.missing), Advising(problem, todo, *forget, _others(self.missing)))
         for row in self.edited:
             script = self.catalog.by_id[row.id]
             problem = (
@@ -91,8 +93,11 @@ class Comparison:
             accept = calling("repair", row.id, "accept")
             raise EditedStep(ids(self.edited), Advising(problem, accept, _others(self.edited)))
 
-    def check_finished(self) -> None:
-        """Refuse to go on after a step of which only a person can tell what it left. Call it with the lock held.
+    def check_finished(self, *, alone: bool = True) -> None:
+        """Refuse to go on after a step of which only a person can tell what it left.
+
+        Args:
+            alone: the lock is held; without it, another run may be at work on the step at this moment.
 
         Raises:
             UnfinishedStep: there is one.
@@ -101,7 +106,8 @@ class Comparison:
             begun = f"begun to be applied on {row.day}"
             if row.state == "reverting":
                 begun = f"applied on {row.day}, begun to be reverted"
-            problem = f"step {row.id} was {begun} and never finished; "
+            never = "never finished; " if alone else "is not finished; where no other run is at work on it now, "
+            problem = f"step {row.id} was {begun} and {never}"
             raise UnfinishedStep(ids(self.unfinished), Advising(problem, unfinished(row.id)))
 
     def check_reverted(self) -> None:

@@ -12,7 +12,7 @@ from peewee import Database, PeeweeException
 from ..engine import database_from_url, plain_database
 from ..engine.altering import Finding
 from ..engine.migrating import Migrating, migrating_for
-from ..errors import DatabaseUnavailable, HistoryMismatch, InvalidOption, MigrationError
+from ..errors import DatabaseUnavailable, HistoryMismatch, InvalidOption, MigrationError, StepFailed
 from ..errors.advice import Advising
 from .events import StepEvent
 from .failure import said
@@ -125,10 +125,13 @@ def check_histories(original: Sequence[Row] | None, copy: Sequence[Row] | None) 
 
 
 @contextmanager
-def on_the_copy() -> Iterator[None]:
+def on_the_copy(where: Copy) -> Iterator[None]:
     """Say of whatever goes wrong that it went wrong on the copy."""
     try:
         yield
     except (MigrationError, DatabaseUnavailable) as error:
+        if isinstance(error, StepFailed):
+            thrown = "the copy was thrown away"
+            error.on_copy(thrown if where is True else "the copy keeps what was done to it: make a new one")
         error.args = (Advising("in the rehearsal, on the copy: ", error.args[0]), *error.args[1:])
         raise

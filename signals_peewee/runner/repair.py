@@ -44,8 +44,8 @@ def _accept(setup: Setup, comparison: Comparison, row: Row, *, with_context: boo
 
 
 def _forget(history: History, comparison: Comparison, row: Row) -> None:
-    if row.id in comparison.catalog.by_id:
-        raise InvalidOption("action", "forget", f"'retry', 'done' or 'accept', because the script of {row.id} is there")
+    if row.state != "done" and row.id in comparison.catalog.by_id:
+        raise InvalidOption("action", "forget", f"'retry' or 'done', because {row.id} was begun and never finished")
     history.remove(row)
 
 

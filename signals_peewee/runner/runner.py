@@ -69,10 +69,12 @@ class MigrationRunner(Standing):
         catalog = Catalog(self._sources)
         with self._session.open(to_change=False):
             rows = self._session.read()
-            steps = self._to_apply(self._compared(catalog, rows), target)
+            comparison = self._compared(catalog, rows)
+            steps = self._to_apply(comparison, target)
+            comparison.check_finished(alone=False)
             if rehearse_on is None:
                 return plan_of(steps)
-            with on_the_copy(), copy_of(self._setup.migrating, rehearse_on) as copy:
+            with on_the_copy(rehearse_on), copy_of(self._setup.migrating, rehearse_on) as copy:
                 return plan_of(steps, self._rehearsed(copy, rows, target).heard)
 
     def _rehearsed(self, copy: Database, rows: list[Row] | None, target: str | None) -> Listener:
@@ -184,7 +186,8 @@ class MigrationRunner(Standing):
             action: for a step that was begun and never finished, "retry" lets it run again (the next `up`, or where it
                 was being reverted the next `down`, and until then `up` refuses to run), and "done" says that it was
                 finished by hand; "accept" takes an applied script as it is now for the one that was applied; "forget"
-                removes a step whose script is gone. Nothing is run, and no table but the history is changed.
+                removes a step that is finished, or whose script is gone; where the script is there, the step is pending
+                then, and the next `up` runs it. Nothing is run, and no table but the history is changed.
 
         Raises:
             UnknownStep: the history has no such step.

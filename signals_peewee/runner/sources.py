@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import InvalidOption, InvalidSource
+from .failure import called
 from .offered import Models, offered
 from .scripts import FileScript, Script
 
@@ -99,10 +100,9 @@ class PackageSource:
         """Read every script of the package."""
         try:
             folder = files(import_module(self.package))
-        except (ImportError, TypeError) as error:
-            raise InvalidSource(
-                self.name, self.package, f"it is not a package that can be imported: {error}"
-            ) from error
+        except (Exception, SystemExit) as error:  # whatever the modules of a package raise
+            problem = f"it is not a package that can be imported: {called(error)}"
+            raise InvalidSource(self.name, self.package, problem) from error
         if isinstance(folder, Path):
             return in_order(self.name, self.package, _from_folder(self.name, str(folder)))
         return in_order(self.name, self.package, _from_traversable(self.name, folder))
