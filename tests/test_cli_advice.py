@@ -176,7 +176,7 @@ def test_a_step_that_playhouse_has_applied_is_taken_over_by_the_command_that_is_
     theirs = Runner(database, str(steps))
     theirs.up()
     code, _, err = run("up", "--source", "steps:app")
-    assert (code, "take that over with `signals-peewee" in err) == (2, True)
+    assert (code, "take its history over with `signals-peewee" in err) == (5, True)
     assert follow(err) == 0
     assert run("up", "--source", "steps:app")[1] == "nothing to do, 0 pending\n"
 

@@ -23,7 +23,6 @@ from .advice import command
 from .errors import BadArgument
 from .opening import check_exists, database_of, imported, look_here, opened
 from .output import note
-from .playhouse import adoption_advised
 from .scripting import has_steps
 
 _OPTIONS = ("history_table", "lock_wait", "lock_timeout", "out_of_order", "lint")
@@ -176,8 +175,6 @@ def _check_names(database: Database, sources: list[Source], flags: Namespace) ->
             raise BadArgument("--source", text, expected)
         if steps and flags.action != "stamp":
             _check_same(text, steps[0], applied, flags)
-        if steps and flags.action in ("up", "plan", None):
-            _check_playhouse(text, steps, database, flags)
 
 
 def _scripts(source: Source, flags: Namespace) -> Sequence[Script]:
@@ -200,11 +197,6 @@ def _check_same(text: str, first: Script, applied: Mapping[str, Mapping[str, str
                 f"{command(flags, 'stamp', source=text)} records the steps under another one"
             )
             raise BadArgument("--source", text, expected)
-
-
-def _check_playhouse(text: str, steps: Sequence[Script], database: Database, flags: Namespace) -> None:
-    if advice := adoption_advised(text, (script.name for script in steps), database, flags):
-        raise BadArgument("--source", text, f"steps that are to run, and {advice}")
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -14,8 +14,6 @@ from ..runner.failure import unfinished
 from . import output
 from .advice import command, spelled, worded
 from .output import DONE, LOOK, show_result
-from .playhouse import adoption_advised
-from .sources import source_named
 
 
 def show_status(flags: Namespace, runner: MigrationRunner) -> int:
@@ -57,10 +55,4 @@ def _next(flags: Namespace, runner: MigrationRunner, status: Status) -> str:
         return worded(error, flags).removesuffix("; no further step was run")
     if not status.pending:
         return "nothing is pending"
-    pending = f"{len(status.pending)} pending"
-    for text in getattr(flags, "source", None) or ():
-        name = source_named(text).name
-        names = [step.name for step in status.steps if step.source == name]
-        if name not in status.contexts and (advice := adoption_advised(text, names, runner.database, flags)):
-            return f"{pending}, and {advice}"
-    return f"{pending}: run {command(flags)}"
+    return f"{len(status.pending)} pending: run {command(flags)}"

@@ -114,6 +114,10 @@ class DatabaseAhead(HistoryMismatch):
     """Newer code than this has changed the database."""
 
 
+class NotAdopted(HistoryMismatch):
+    """Another tool has applied steps that are pending here, and its history was not taken over."""
+
+
 class UnfinishedStep(HistoryMismatch):
     """A step was begun and neither finished nor rolled back, so only a person can tell what it left."""
 

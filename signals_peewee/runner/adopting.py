@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
-from peewee import CharField, Database, DatabaseError, PeeweeException
+from peewee import CharField, Database, DatabaseError
 
 from ..engine.migrating import Migrating
-from ..errors import InvalidOption, LateStep, MissingStep, NotMigrated, StepFailed
+from ..errors import InvalidOption, LateStep, MissingStep, NotAdopted, NotMigrated
 from ..errors.advice import Advising, calling, passing
 from .comparison import Comparison
 from .frozen import base_for
@@ -17,6 +16,7 @@ from .scripts import Script
 
 TABLE = "schema_migration"
 """Where playhouse.migrations keeps its history, unless it is told otherwise."""
+_NAMED = 5
 
 
 class Adoption:
@@ -90,28 +90,28 @@ class Adoption:
             raise LateStep(tuple(script.id for script in late), said)
 
 
-def applied_by_playhouse(database: Database, schema: str | None) -> list[str]:
-    """Return the names of the scripts that playhouse.migrations has applied; none where its table cannot be read."""
-    with suppress(PeeweeException):
-        ours = database.connect(reuse_if_open=True)
-        try:
-            return _names_in(database, schema, TABLE)
-        finally:
-            if ours:
-                database.close()
+def check_adopted(migrating: Migrating, schema: str | None, comparison: Comparison) -> None:
+    """Refuse to begin with a source of which playhouse.migrations has applied steps: they would run a second time.
+
+    Raises:
+        NotAdopted: there is such a source.
+    """
+    known = comparison.recorded_contexts()
+    first = {step.name: step for source, of in comparison.pending.items() if source not in known for step in of}
+    applied = [first[name] for name in _applied(migrating, schema) if name in first] if first else []
+    if applied:
+        names = ", ".join(step.name for step in applied[:_NAMED]) + (", …" if applied[_NAMED:] else "")
+        problem = f"playhouse.migrations has applied {names} to this database; take its history over with "
+        other = ", or where those were other steps, give the scripts here other names"
+        raise NotAdopted(tuple(step.id for step in applied), Advising(problem, calling("adopt"), other))
+
+
+def _applied(migrating: Migrating, schema: str | None) -> list[str]:
+    """Return the names of the scripts that playhouse.migrations has applied; none where it has no table."""
+    within = migrating.transaction_state() == "open"
+    with suppress(DatabaseError), migrating.database.savepoint() if within else nullcontext():
+        return _names_in(migrating.database, schema, TABLE)
     return []
-
-
-@contextmanager
-def adoption_named(database: Database, schema: str | None) -> Iterator[None]:
-    """Say of a step that fails that playhouse.migrations has applied it, where it has."""
-    try:
-        yield
-    except StepFailed as error:
-        if error.step.partition(":")[2] in applied_by_playhouse(database, schema):
-            problem = "; playhouse.migrations has applied it to this database: take its history over with "
-            error.args = (Advising(error.args[0], problem, calling("adopt")), *error.args[1:])
-        raise
 
 
 def _names_in(database: Database, schema: str | None, table: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from peewee import Database, Model
 
 from ..errors import DriftFound, IrreversibleStep
-from .adopting import TABLE, Adoption, adoption_named
+from .adopting import TABLE, Adoption, check_adopted
 from .catalog import Catalog
 from .comparison import Comparison
 from .drift import drift_of
@@ -70,12 +70,16 @@ class MigrationRunner(Standing):
         with self._session.open(to_change=False):
             rows = self._session.read()
             comparison = self._compared(catalog, rows)
-            steps = self._to_apply(comparison, target)
+            steps = self._to_run(comparison, target)
             comparison.check_finished(alone=False)
             if rehearse_on is None:
                 return plan_of(steps)
             with on_the_copy(rehearse_on), copy_of(self._setup.migrating, rehearse_on) as copy:
                 return plan_of(steps, self._rehearsed(copy, rows, target).heard)
+
+    def _to_run(self, comparison: Comparison, target: str | None) -> list[Script]:
+        check_adopted(self._setup.migrating, self._setup.schema, comparison)
+        return self._to_apply(comparison, target)
 
     def _rehearsed(self, copy: Database, rows: list[Row] | None, target: str | None) -> Listener:
         listener = Listener()
@@ -101,12 +105,11 @@ class MigrationRunner(Standing):
         loaded: dict[str, Functions] = {}
 
         def chosen(comparison: Comparison) -> list[Script]:
-            steps = self._to_apply(comparison, target)
+            steps = self._to_run(comparison, target)
             loaded.update({step.id: step.load() for step in steps if step.id not in loaded})
             return steps
 
-        with adoption_named(self._setup.migrating.database, self._setup.schema):
-            return self._in_turns(chosen, lambda turn, steps, done: turn.apply(steps, loaded, done))
+        return self._in_turns(chosen, lambda turn, steps, done: turn.apply(steps, loaded, done))
 
     def stamp(self, target: str | None = None, *, models: Iterable[type[Model]] | None = None) -> list[str]:
         """Record the pending steps as applied without running them, and return their "source:name".

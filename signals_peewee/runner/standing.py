@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from peewee import Database, Model
+from peewee import Model
 
 from ..engine import plain_database
 from ..engine.migrating import migrating_for
@@ -70,11 +70,6 @@ class Standing:
             on_event,
         )
         self._session = Session(migrating, self._setup.history, table=history_table, schema=schema, wait=lock_wait)
-
-    @property
-    def database(self) -> Database:
-        """The database that the steps change, without the proxy it may have been given in."""
-        return self._setup.migrating.database
 
     def status(self) -> Status:
         """Return how the database stands to the scripts, with one SELECT, however little they agree.
