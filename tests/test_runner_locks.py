@@ -182,13 +182,11 @@ def test_no_statement_waits_for_longer_than_the_run_may_whatever_its_own_limit(
         opened(postgres_url), InlineSource("more", [step]), lock_timeout=lock_timeout, lock_wait=lock_wait
     )
     begun = time.monotonic()
-    with pytest.raises((LockTimeout, StepFailed), match=f"was not free within {lock_wait:g} s; held by backend"):
+    with pytest.raises((LockTimeout, StepFailed), match=rf"held by backend .*{lock_wait:g} s|{lock_wait:g} s; held by"):
         runner.up()
     assert lock_wait <= time.monotonic() - begun < 5
     assert columns(holder, "books") == ["id", "title", "pages"]
     holder.rollback()
-    if "not atomic" in by:
-        runner.repair(f"more:0001_{step.up.__name__}", "retry")
     assert runner.up() == [f"more:0001_{step.up.__name__}"]
 
 
@@ -209,7 +207,7 @@ def test_the_tries_of_a_step_wait_no_longer_together_than_the_run_may(
     atomic = by in ("statement", "operation")
     source = InlineSource("more", [InlineStep(add_column if by == "statement" else by_operation, atomic=atomic)])
     begun = time.monotonic()
-    with pytest.raises(MigrationError, match=r"was not free within 1\.5 s; held by backend"):
+    with pytest.raises(MigrationError, match=r"held by backend .*was not free within 1\.5 s|1\.5 s; held by backend"):
         migrate(opened(postgres_url), source, lock_timeout=lock_timeout, lock_wait=1.5)
     assert 1.4 < time.monotonic() - begun < 1.6 * 1.5
     assert columns(holder, "books") == ["id", "title", "pages"]

@@ -146,11 +146,13 @@ class LockTimeout(MigrationError, TimeoutError):
     Attributes:
         waited: seconds.
         holder: who holds it, where that can be known.
+        problem: what was not free, without a word of what is left.
     """
 
     def __init__(self, what: str, waited: float, holder: str | None) -> None:
         self.waited = waited
         self.holder = holder
+        self.problem = f"{what}{f', held by {holder},' if holder else ''} was not free within {waited:g} s"
         known = f"; held by {holder}" if holder else ""
         super().__init__(f"{what} was not free within {waited:g} s{known}; nothing is left half done, so run it again")
 

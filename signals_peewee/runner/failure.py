@@ -9,7 +9,7 @@ from peewee import PeeweeException
 
 from ..engine.base import Engine
 from ..engine.migrating import TransactionState
-from ..errors import DatabaseUnavailable, StepFailed, StepRefused, TransactionEnded
+from ..errors import DatabaseUnavailable, LockTimeout, StepFailed, StepRefused, TransactionEnded, UnfitRows
 from ..errors.advice import Advising, calling
 from .lint import Unaccepted
 from .scripts import Script, line_in
@@ -71,7 +71,7 @@ def failure_of(
         line=line_in(step.path, cause) if cause else None,
         statement=failures.behind(cause),
         rolled_back=None if left == "unknown" else left == "nothing",
-        sent=left != "nothing" or step.outline.atomic,
+        sent=left != "nothing" or step.outline.atomic or isinstance(cause, (LockTimeout, UnfitRows)),
         next_action=_next(step, left, outside=cause is not None and _is_outside(cause, engine)),
     )
     if isinstance(failure, StepRefused) and isinstance(error, Unaccepted):
@@ -106,12 +106,16 @@ def called(error: BaseException) -> str:
 
 def said(error: BaseException) -> str:
     """Return what an error says in one line, without Postgres's picture of the statement, which is named in full."""
-    lines = (line.strip() for line in str(error).splitlines())
+    # Of a lock that an operation did not get the failure says itself what is left, which may be half of the step.
+    text = error.problem if isinstance(error, LockTimeout) else str(error)
+    lines = (line.strip() for line in text.splitlines())
     return "; ".join(line for line in lines if line.strip("^") and not re.match(r"LINE \d+: ", line))
 
 
 def _is_outside(cause: BaseException, engine: Engine) -> bool:
-    """Tell whether the script is not at fault: the disk is full, the database is gone, a right is missing."""
+    """Tell whether the script is not at fault: a table was held, the disk is full, the database is gone."""
+    if isinstance(cause, LockTimeout):
+        return True
     return isinstance(cause, PeeweeException) and isinstance(engine.explain(cause), DatabaseUnavailable)
 
 
