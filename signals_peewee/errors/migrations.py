@@ -159,7 +159,6 @@ class LockTimeout(MigrationError, TimeoutError):
 
 _UNDONE = {
     True: "everything it had done was rolled back",
-    False: "what it had done before stays",
     None: "the connection broke as it was being committed, so only the history can tell whether it was",
 }
 
@@ -176,6 +175,8 @@ class StepFailed(MigrationError):
         rolled_back: whether everything that the step had done is undone; None where the connection broke as it was
             being committed, so that only the history can tell.
     """
+
+    _stays = "what it had done before stays"
 
     def __init__(
         self,
@@ -198,9 +199,9 @@ class StepFailed(MigrationError):
         self.rolled_back = rolled_back
         where = f"{path}:{line}" if line else path
         sql = f" in {statement!r}" if statement else ""
-        undone = (
-            _UNDONE[rolled_back] if sent else "it had sent no statement that changes anything, so nothing was changed"
-        )
+        undone = self._stays if rolled_back is False else _UNDONE[rolled_back]
+        if not sent:
+            undone = "it had sent no statement that changes anything, so nothing was changed"
         said = f"step {step} failed in {direction}() at {where}: {problem}{sql}; {undone}; "
         super().__init__(Advising(said, next_action))
 
@@ -244,7 +245,9 @@ class NothingChanged(MigrationError):
 
 
 class TransactionEnded(StepFailed):
-    """An atomic step ended the transaction it was given, so it could not be recorded together with its change."""
+    """A step ended the transaction it was given, or left one open, so it could not be recorded with its change."""
+
+    _stays = "what it committed stays"  # after a rollback, too: then each statement at once
 
 
 class UnfitRows(MigrationError, ValueError):

@@ -194,6 +194,7 @@ class Attempt:
             raise
         if (state := self._migrating.transaction_state()) == "none":
             self._reopen()
+        if state in ("none", "aborted"):
             raise Ended(state)
         try:
             database.execute_sql(f"RELEASE SAVEPOINT {_MARK}")
@@ -228,6 +229,10 @@ class Attempt:
             return failures.ended_by
         if self._state() == "lost" and (first := failures.first()):
             return first[0]
+        if (isinstance(error, Ended) and error.state == "aborted") or failures.comes_after_the_end(error):
+            ended = Ended("aborted")
+            ended.__cause__ = failures.ended_by
+            return ended
         return error
 
     def _left(self, job: Job) -> Left:

@@ -59,13 +59,13 @@ def failure_of(
         engine: explains what a driver says.
         left: what is left of it.
     """
-    cause = _cause(error, failures)
+    cause = _cause(error)
     ended = (left == "something" and step.outline.atomic) or (isinstance(error, Ended) and error.state != "aborted")
     refused = isinstance(error, Unaccepted) and not ended
     kind = TransactionEnded if ended else StepRefused if refused else StepFailed
     failure = kind(
         step.id,
-        _problem(error, cause),
+        _problem(step, error, cause),
         direction=direction,
         path=step.path,
         line=line_in(step.path, cause) if cause else None,
@@ -79,23 +79,22 @@ def failure_of(
     return failure
 
 
-def _cause(error: BaseException, failures: Failures) -> BaseException | None:
-    if not isinstance(error, Ended):
-        return error
-    if error.state == "aborted" and (first := failures.first()):
-        return first[0]
-    return error.__cause__
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ if isinstance(error, Ended) else error
 
 
-def _problem(error: BaseException, cause: BaseException | None) -> str:
+def _problem(step: Script, error: BaseException, cause: BaseException | None) -> str:
     what = called(cause) if cause else ""
     if isinstance(error, Unaccepted):
         return str(error)
     if not isinstance(error, Ended):
         return what
     if error.state == "aborted":
-        return f"it went on after a statement had failed, which aborts a transaction ({what})"
+        aborted = "it went on after a statement had failed, which aborts a transaction"
+        return f"{aborted} ({what})" if what else aborted
     ended = "it committed or rolled back the transaction that was to hold its change and its row in the history"
+    if not step.outline.atomic:
+        ended = "it left a transaction open, which was rolled back"
     return f"{ended} ({what})" if what else ended
 
 
