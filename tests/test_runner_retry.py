@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import Database, IntegerField, TextField
+from peewee import Check, Database, IntegerField, OperationalError, PostgresqlDatabase, TextField
 from runner_kit import WAIT_HERE, closing, columns, killed_inside, opened, write
 
 from signals_peewee.engine.introspection import inspector_for
@@ -261,7 +261,12 @@ def test_an_index_that_a_failed_concurrent_build_left_is_not_taken_for_one(postg
     database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY, isbn TEXT)")
     database.execute_sql("INSERT INTO books VALUES (1, 'x'), (2, 'x')")
 
+    by_hand = [True]
+
     def index(migrator: Any, db: Database) -> None:
+        if by_hand.pop():
+            by_hand.append(False)
+            db.execute_sql("CREATE UNIQUE INDEX CONCURRENTLY books_isbn ON books (isbn)")
         migrator.migrate(migrator.add_index("books", ("isbn",), True, concurrently=True))
 
     heard: list[StepEvent] = []
@@ -351,6 +356,151 @@ def test_a_step_whose_first_operation_is_refused_was_not_begun(database: Databas
         with pytest.raises(StepFailed, match="there is no table 'One'; there is 'one'"):
             MigrationRunner(database, source).down()
     assert MigrationRunner(database, source).status().applied == ("app:0001_rename",)
+
+
+def as_integer(migrator: Any) -> str | None:
+    return "title::integer" if isinstance(migrator.database, PostgresqlDatabase) else None
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda migrator: migrator.alter_column_type("books", "title", IntegerField(), cast=as_integer(migrator)),
+        lambda migrator: migrator.add_not_null("books", "title"),
+        lambda migrator: migrator.add_constraint("books", "read", Check("old > 100")),
+        lambda migrator: migrator.add_unique("books", "old"),
+        lambda migrator: migrator.add_foreign_key_constraint("books", "old", "books", "id"),
+        lambda migrator: migrator.add_index("books", ["old"], True),
+        lambda migrator: migrator.add_index("books", ["old"], True, concurrently=True),
+    ],
+    ids=["type", "not null", "check", "unique", "foreign key", "index", "index, concurrently"],
+)
+def test_a_step_whose_first_operation_is_refused_for_its_rows_has_nothing_to_repair(
+    database: Database, operation: Any
+) -> None:
+    database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY, title VARCHAR(9), old INTEGER)")
+    database.execute_sql("INSERT INTO books VALUES (1, 'one', 7), (2, NULL, 7)")
+
+    def step(migrator: Any, db: Database) -> None:
+        migrator.migrate(operation(migrator))
+
+    def catalog() -> Any:
+        return inspector_for(database).table("books")
+
+    before = catalog()
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(step, atomic=False)]))
+    for _ in range(2):
+        text = "UnfitRows: .*; everything it had done was rolled back; correct it and run it again"
+        with pytest.raises(StepFailed, match=text) as caught:
+            runner.up()
+        assert caught.value.rolled_back
+        assert (state_of(runner), catalog()) == (["pending"], before)
+
+    database.execute_sql("DELETE FROM books")
+    assert runner.up() == ["app:0001_step"]
+    assert catalog() != before
+
+
+def test_an_operation_that_is_refused_for_its_rows_after_another_one_or_a_batch_leaves_the_step_unfinished(
+    database: Database,
+) -> None:
+    database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT)")
+    database.execute_sql("INSERT INTO books VALUES (1, NULL), (2, NULL)")
+
+    def second(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.rename_column("books", "title", "name"), migrator.add_not_null("books", "name"))
+
+    def batch(migrator: Any, db: Database) -> None:
+        values = {1: "one", 2: None}
+        migrator.migrate(migrator.backfill("books", "name", lambda row: values[row["id"]], batch_size=1))
+
+    for name, function in {"second": second, "batch": batch}.items():
+        runner = MigrationRunner(database, InlineSource(name, [InlineStep(function, atomic=False)]))
+        with pytest.raises(StepFailed, match="(UnfitRows|ValueError): .*; what it had done before stays; look"):
+            runner.up()
+        assert state_of(runner) == ["running"]
+    assert contents(database) == [(1, "one"), (2, None)]
+
+
+def test_a_step_whose_first_operation_gets_no_lock_has_nothing_to_repair(
+    database: Database, url: str, engine_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT)")
+    holder, held, begin = opened(url), [True], database.begin
+
+    def begin_or_let_go(*arguments: Any, **options: Any) -> None:
+        try:
+            begin(*arguments, **options)
+        except OperationalError:  # SQLite's writer would not let the row of the history be taken back either
+            holder.rollback()
+            raise
+
+    def rename(migrator: Any, db: Database) -> None:
+        if held[0]:
+            holder.begin()
+            holder.execute_sql("UPDATE books SET title = title")
+        migrator.migrate(migrator.rename_column("books", "title", "name"))
+
+    monkeypatch.setattr(database, "begin", begin_or_let_go)
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(rename, atomic=False)]), lock_wait=0.1)
+    for _ in range(2):
+        with pytest.raises(StepFailed, match="; see to that and run it again") as caught:
+            runner.up()
+        if engine_name == "postgres":
+            holder.rollback()
+        assert caught.value.rolled_back
+        assert not re.search("half done|stays|repair", str(caught.value))
+        assert (state_of(runner), columns(database, "books")) == (["pending"], ["id", "title"])
+    held[0] = False
+    assert runner.up() == ["app:0001_rename"]
+
+
+def test_a_later_operation_that_gets_no_lock_does_not_say_that_nothing_is_left(postgres_url: str) -> None:
+    database, holder = opened(postgres_url), opened(postgres_url)
+    database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT)")
+
+    def two(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.rename_column("books", "title", "name"))
+        holder.begin()
+        holder.execute_sql("SELECT * FROM books")
+        migrator.migrate(migrator.drop_column("books", "name"))
+
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(two, atomic=False)]), lock_wait=0.1)
+    with pytest.raises(StepFailed) as caught:
+        runner.up()
+    holder.rollback()
+    said = re.sub(r"backend .*?\)", "SOMEBODY", str(caught.value).partition("LockTimeout: ")[2])
+    assert said == (
+        'table \'books\', held by SOMEBODY, was not free within 0.1 s in \'ALTER TABLE "public"."books" DROP COLUMN '
+        '"name"\'; what it had done before stays; look at what it left, then let it run again with '
+        "runner.repair('app:0001_two', 'retry'), or say that you finished it by hand with "
+        "runner.repair('app:0001_two', 'done')"
+    )
+    assert state_of(runner) == ["running"]
+
+
+def test_an_operation_that_got_only_its_first_lock_leaves_the_step_unfinished(postgres_url: str) -> None:
+    """NOT NULL comes in three short transactions, the first of which adds a CHECK."""
+    database, holder = opened(postgres_url), opened(postgres_url)
+    database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT)")
+
+    def hold(event: Any) -> None:
+        if "VALIDATE CONSTRAINT" in event.sql and not holder.in_transaction():
+            holder.begin()
+            holder.execute_sql("SELECT * FROM books")
+
+    def refuse(migrator: Any, db: Database) -> None:
+        db.query_hooks.append(hold)
+        migrator.migrate(migrator.add_not_null("books", "title"))
+
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(refuse, atomic=False)]), lock_wait=0.1)
+    with pytest.raises(StepFailed, match=r"was not free within 0\.1 s in .*; what it had done before stays"):
+        runner.up()
+    holder.rollback()
+    assert state_of(runner) == ["running"]
+    runner.repair("0001_refuse", "retry")
+    holder.begin = holder.execute_sql = lambda *_: None  # type: ignore[assignment, method-assign]
+    assert runner.up() == ["app:0001_refuse"]
 
 
 def test_a_step_that_did_something_before_it_was_refused_is_unfinished(database: Database) -> None:

@@ -337,6 +337,14 @@ def test_an_option_that_there_is_not_is_named(database: Database, tmp_path: Path
     with pytest.raises(TypeError) as caught:
         migrate(database, books(tmp_path), **{name: 1})
     assert str(caught.value).startswith(said)
+    with pytest.raises(TypeError, match=rf"^MigrationRunner\.__init__\(\) got an unexpected keyword argument '{name}'"):
+        MigrationRunner(database, books(tmp_path), **{name: 1})
+
+
+def test_sources_in_a_list_are_told_to_come_without_it(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(InvalidOption, match="expected sources without the list, each an argument of its own"):
+        migrate(database, [books(tmp_path)])  # type: ignore[arg-type]
+    assert migrate(database, books(tmp_path)) == ["app:0001_books", "app:0002_pages"]
 
 
 @pytest.mark.parametrize(

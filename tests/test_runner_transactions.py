@@ -49,7 +49,7 @@ def test_a_commit_inside_a_step_is_reported_and_the_step_is_not_taken_for_applie
 
     runner = runner_of(database, split)
     with pytest.raises(
-        TransactionEnded, match="committed or rolled back the transaction .* what it had done before stays"
+        TransactionEnded, match="committed or rolled back the transaction .*; what it committed stays; look"
     ) as caught:
         runner.up()
     assert not caught.value.rolled_back
@@ -81,7 +81,7 @@ def test_a_rollback_inside_a_step_is_reported_because_what_follows_it_stays(data
         db.execute_sql(CREATE_TWO)
 
     runner = runner_of(database, split)
-    with pytest.raises(TransactionEnded) as caught:
+    with pytest.raises(TransactionEnded, match="; what it committed stays; look") as caught:
         runner.up()
     assert not caught.value.rolled_back
     assert tables(database) == ["two"]
@@ -149,6 +149,35 @@ def test_an_aborted_transaction_that_a_step_swallowed_is_found_out(postgres_url:
     assert runner.status().pending == ("app:0001_swallow",)
 
 
+@pytest.mark.parametrize("then", ["raised", "came back"])
+def test_of_the_statements_that_fail_after_a_swallowed_error_the_first_is_named(postgres_url: str, then: str) -> None:
+    database = opened(postgres_url)
+
+    def swallow(migrator: Any, db: Database) -> None:
+        with contextlib.suppress(DatabaseError), db.atomic():
+            db.execute_sql("SELECT * FROM taken_back")
+        db.execute_sql(CREATE_ONE)
+        with contextlib.suppress(DatabaseError):
+            db.execute_sql("SELECT * FROM no_such_table")
+        if then == "came back":
+            with contextlib.suppress(DatabaseError):
+                db.execute_sql(CREATE_TWO)
+        else:
+            migrator.migrate(migrator.drop_table("one"))
+
+    runner = runner_of(database, swallow)
+    with pytest.raises(
+        StepFailed, match=r"went on after a statement had failed, .* \(.*no_such_table.*\) in"
+    ) as caught:
+        runner.up()
+    assert not isinstance(caught.value, TransactionEnded)
+    assert caught.value.statement == "SELECT * FROM no_such_table"
+    line = Path(__file__).read_text("utf-8").splitlines()[(caught.value.line or 0) - 1]
+    assert line.strip() == 'db.execute_sql("SELECT * FROM no_such_table")'
+    assert caught.value.rolled_back
+    assert tables(database) == []
+
+
 def test_a_step_may_nest_transactions_and_roll_back_a_savepoint(database: Database) -> None:
     def nested(migrator: Any, db: Database) -> None:
         db.execute_sql(CREATE_ONE)
@@ -188,7 +217,9 @@ def test_a_transaction_left_open_by_a_step_that_is_not_atomic_is_rolled_back(dat
         db.execute_sql(CREATE_TWO)
 
     runner = runner_of(database, InlineStep(begin, atomic=False))
-    with pytest.raises(StepFailed, match="what it had done before stays"):
+    with pytest.raises(
+        StepFailed, match="left a transaction open, which was rolled back; what it committed stays; look"
+    ):
         runner.up()
     assert tables(database) == ["one"]
     assert [step.state for step in runner.status().steps] == ["running"]

@@ -46,6 +46,10 @@ class Migrating(ABC):
         """Tell whether a step failed, and was rolled back, only because of what another session held."""
 
     @abstractmethod
+    def longest_wait(self, *, wait: float, lock_timeout: float) -> float:
+        """Return for how long an atomic step that was begun with these limits waited at most, before it was busy."""
+
+    @abstractmethod
     def exclusively(
         self, *, table: str, schema: str | None, wait: float, stepwise: bool
     ) -> AbstractContextManager[Held]:

@@ -75,6 +75,9 @@ class MigratingPostgres(Migrating):
     def is_busy(self, error: BaseException) -> bool:
         return sqlstate(error) == _NO_LOCK or self.engine.is_transient(error)
 
+    def longest_wait(self, *, wait: float, lock_timeout: float) -> float:
+        return lock_timeout
+
     @contextmanager
     def exclusively(self, *, table: str, schema: str | None, wait: float, stepwise: bool) -> Iterator[Held]:
         key = _lock_key(schema or self._one("SELECT current_schema()"), table)

@@ -56,6 +56,9 @@ class MigratingSqlite(Migrating):
         # "database table is locked" is what a step does to itself, with a cursor that it did not read to the end.
         return isinstance(error, OperationalError) and _BUSY.search(str(error)) is not None
 
+    def longest_wait(self, *, wait: float, lock_timeout: float) -> float:
+        return wait
+
     @contextmanager
     def exclusively(self, *, table: str, schema: str | None, wait: float, stepwise: bool) -> Iterator[Held]:
         file = self._file()

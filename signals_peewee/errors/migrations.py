@@ -150,18 +150,19 @@ class LockTimeout(MigrationError, TimeoutError):
     Attributes:
         waited: seconds.
         holder: who holds it, where that can be known.
+        problem: what was not free, without a word of what is left.
     """
 
     def __init__(self, what: str, waited: float, holder: str | None) -> None:
         self.waited = waited
         self.holder = holder
+        self.problem = f"{what}{f', held by {holder},' if holder else ''} was not free within {waited:g} s"
         known = f"; held by {holder}" if holder else ""
         super().__init__(f"{what} was not free within {waited:g} s{known}; nothing is left half done, so run it again")
 
 
 _UNDONE = {
     True: "everything it had done was rolled back",
-    False: "what it had done before stays",
     None: "the connection broke as it was being committed, so only the history can tell whether it was",
 }
 
@@ -178,6 +179,8 @@ class StepFailed(MigrationError):
         rolled_back: whether everything that the step had done is undone; None where the connection broke as it was
             being committed, so that only the history can tell.
     """
+
+    _stays = "what it had done before stays"
 
     def __init__(
         self,
@@ -200,18 +203,16 @@ class StepFailed(MigrationError):
         self.rolled_back = rolled_back
         where = f"{path}:{line}" if line else path
         sql = f" in {statement!r}" if statement else ""
-        undone = (
-            _UNDONE[rolled_back] if sent else "it had sent no statement that changes anything, so nothing was changed"
-        )
+        undone = self._stays if rolled_back is False else _UNDONE[rolled_back]
+        if not sent:
+            undone = "it had sent no statement that changes anything, so nothing was changed"
         self._failed = f"step {step} failed in {direction}() at {where}: {problem}{sql}"
-        said = Advising(f"{self._failed}; {undone}; ", next_action)
-        self._parts = len(said.parts)
-        super().__init__(said)
+        super().__init__(Advising(f"{self._failed}; {undone}; ", next_action))
 
     def on_copy(self, copy: str) -> None:
         """Say that it was a rehearsal, and what becomes of its copy, in place of what to do about the database."""
         todo = f"; nothing was done to the database itself: correct the script and rehearse it again; {copy}"
-        self.args = (Advising(self._failed, todo, *self.args[0].parts[self._parts :]),)
+        self.args = (f"{self._failed}{todo}",)
 
 
 class StepRefused(StepFailed):
@@ -253,7 +254,9 @@ class NothingChanged(MigrationError):
 
 
 class TransactionEnded(StepFailed):
-    """An atomic step ended the transaction it was given, so it could not be recorded together with its change."""
+    """A step ended the transaction it was given, or left one open, so it could not be recorded with its change."""
+
+    _stays = "what it committed stays"  # after a rollback, too: then each statement at once
 
 
 class UnfitRows(MigrationError, ValueError):

@@ -54,6 +54,10 @@ class Limits(NamedTuple):
     lock_wait: float
     lock_timeout: float
 
+    def within(self, left: float) -> Limits:
+        """Return the limits of a try for which so many seconds are left."""
+        return Limits(min(self.lock_wait, left), min(self.lock_timeout, left))
+
 
 class Attempt:
     """Tries steps, one at a time.
@@ -62,7 +66,7 @@ class Attempt:
         migrating: what the engine does around a step.
         history: where steps are recorded.
         schema: where unqualified names are looked for first.
-        limits: how long it may wait.
+        limits: how long a step may wait.
         held: tells whether the lock is still ours.
     """
 
@@ -75,7 +79,7 @@ class Attempt:
         self._limits = limits
         self._held = held
 
-    def atomic(self, job: Job, tail: Tail) -> bool:
+    def atomic(self, job: Job, tail: Tail, limits: Limits) -> bool:
         """Change and row in one transaction; False, with nothing done, where the history does not end in `tail`.
 
         The row is written first, as begun: if the change commits, that much is known of it, whatever happens then.
@@ -85,7 +89,7 @@ class Attempt:
             StepFailed: it cannot.
         """
         begun = finished = False
-        with self._around(job) as guard, self._watched() as failures:
+        with self._around(job, limits) as guard, self._watched() as failures:
             try:
                 with guard():
                     if not self._is_next(job, tail):
@@ -105,15 +109,17 @@ class Attempt:
                 raise not_begun(job.step, error, self._migrating.engine) from _origin(error)
         return True
 
-    def open(self, job: Job, tail: Tail) -> bool:
+    def open(self, job: Job, tail: Tail, limits: Limits) -> bool:
         """The change by itself, between a transaction that records it as begun and one that records it as done.
+
+        The limits of the try are those of neither: once it is begun, there is no other try.
 
         Raises:
             Busy: it was not begun, and can be tried again.
             StepFailed: it was begun, and only a person can tell what it left; or it was refused before it did anything.
         """
         write = self._migrating.engine.write
-        with self._around(job) as guard, self._watched() as failures:
+        with self._around(job, self._limits) as guard, self._watched() as failures:
             if not self._begun(job, tail, write):
                 return False
             started = time.monotonic()
@@ -158,12 +164,12 @@ class Attempt:
         # Asking an engine would connect again.
         return "lost" if self._migrating.database.is_closed() else self._migrating.transaction_state()
 
-    def _around(self, job: Job) -> AbstractContextManager[Guard]:
+    def _around(self, job: Job, limits: Limits) -> AbstractContextManager[Guard]:
         return self._migrating.around_step(
             atomic=job.step.outline.atomic,
             schema=self._schema,
-            wait=self._limits.lock_wait,
-            lock_timeout=self._limits.lock_timeout,
+            wait=limits.lock_wait,
+            lock_timeout=limits.lock_timeout,
             foreign_keys=job.step.outline.foreign_keys,
         )
 
@@ -188,6 +194,7 @@ class Attempt:
             raise
         if (state := self._migrating.transaction_state()) == "none":
             self._reopen()
+        if state in ("none", "aborted"):
             raise Ended(state)
         try:
             database.execute_sql(f"RELEASE SAVEPOINT {_MARK}")
@@ -222,6 +229,10 @@ class Attempt:
             return failures.ended_by
         if self._state() == "lost" and (first := failures.first()):
             return first[0]
+        if (isinstance(error, Ended) and error.state == "aborted") or failures.comes_after_the_end(error):
+            ended = Ended("aborted")
+            ended.__cause__ = failures.ended_by
+            return ended
         return error
 
     def _left(self, job: Job) -> Left:

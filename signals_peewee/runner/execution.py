@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from ..engine.migrating import Migrating
-from ..engine.waiting import pauses
+from ..engine.waiting import Tries
 from ..errors import LockTimeout, MigrationError
 from .attempt import Attempt, Job, Limits
 from .events import Teller
@@ -122,14 +123,16 @@ class Execution:
         return change
 
     def _run(self, job: Job, teller: Teller) -> bool:
-        tries = pauses(self._limits.lock_wait)
+        tries = Tries(self._limits.lock_wait)
         attempt = self._attempt.atomic if job.step.outline.atomic else self._attempt.open
         teller("started")
         while True:
+            begun, limits = time.monotonic(), self._limits.within(tries.left)
             try:
-                done = attempt(job, tail_of(self._rows))
-            except Busy as busy:  # noqa: PERF203
-                if next(tries, None) is None:
+                done = attempt(job, tail_of(self._rows), limits)
+            except Busy as busy:
+                longest = self._migrating.longest_wait(wait=limits.lock_wait, lock_timeout=limits.lock_timeout)
+                if not tries.again(min(time.monotonic() - begun, longest)):
                     teller("failed", error=busy.error)
                     what = f"what step {job.step.id} changes"
                     raise LockTimeout(what, self._limits.lock_wait, self._migrating.blockers()) from busy.error

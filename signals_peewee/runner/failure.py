@@ -9,7 +9,7 @@ from peewee import PeeweeException
 
 from ..engine.base import Engine
 from ..engine.migrating import TransactionState
-from ..errors import DatabaseUnavailable, StepFailed, StepRefused, TransactionEnded
+from ..errors import DatabaseUnavailable, LockTimeout, StepFailed, StepRefused, TransactionEnded, UnfitRows
 from ..errors.advice import Advising, calling
 from .lint import Unaccepted
 from .scripts import Script, line_in
@@ -59,19 +59,19 @@ def failure_of(
         engine: explains what a driver says.
         left: what is left of it.
     """
-    cause = _cause(error, failures)
+    cause = _cause(error)
     ended = (left == "something" and step.outline.atomic) or (isinstance(error, Ended) and error.state != "aborted")
     refused = isinstance(error, Unaccepted) and not ended
     kind = TransactionEnded if ended else StepRefused if refused else StepFailed
     failure = kind(
         step.id,
-        _problem(error, cause),
+        _problem(step, error, cause),
         direction=direction,
         path=step.path,
         line=line_in(step.path, cause) if cause else None,
         statement=failures.behind(cause),
         rolled_back=None if left == "unknown" else left == "nothing",
-        sent=left != "nothing" or step.outline.atomic,
+        sent=left != "nothing" or step.outline.atomic or isinstance(cause, (LockTimeout, UnfitRows)),
         next_action=_next(step, left, outside=cause is not None and _is_outside(cause, engine)),
     )
     if isinstance(failure, StepRefused) and isinstance(error, Unaccepted):
@@ -79,23 +79,22 @@ def failure_of(
     return failure
 
 
-def _cause(error: BaseException, failures: Failures) -> BaseException | None:
-    if not isinstance(error, Ended):
-        return error
-    if error.state == "aborted" and (first := failures.first()):
-        return first[0]
-    return error.__cause__
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ if isinstance(error, Ended) else error
 
 
-def _problem(error: BaseException, cause: BaseException | None) -> str:
+def _problem(step: Script, error: BaseException, cause: BaseException | None) -> str:
     what = called(cause) if cause else ""
     if isinstance(error, Unaccepted):
         return str(error)
     if not isinstance(error, Ended):
         return what
     if error.state == "aborted":
-        return f"it went on after a statement had failed, which aborts a transaction ({what})"
+        aborted = "it went on after a statement had failed, which aborts a transaction"
+        return f"{aborted} ({what})" if what else aborted
     ended = "it committed or rolled back the transaction that was to hold its change and its row in the history"
+    if not step.outline.atomic:
+        ended = "it left a transaction open, which was rolled back"
     return f"{ended} ({what})" if what else ended
 
 
@@ -106,12 +105,16 @@ def called(error: BaseException) -> str:
 
 def said(error: BaseException) -> str:
     """Return what an error says in one line, without Postgres's picture of the statement, which is named in full."""
-    lines = (line.strip() for line in str(error).splitlines())
+    # Of a lock that an operation did not get the failure says itself what is left, which may be half of the step.
+    text = error.problem if isinstance(error, LockTimeout) else str(error)
+    lines = (line.strip() for line in text.splitlines())
     return "; ".join(line for line in lines if line.strip("^") and not re.match(r"LINE \d+: ", line))
 
 
 def _is_outside(cause: BaseException, engine: Engine) -> bool:
-    """Tell whether the script is not at fault: the disk is full, the database is gone, a right is missing."""
+    """Tell whether the script is not at fault: a table was held, the disk is full, the database is gone."""
+    if isinstance(cause, LockTimeout):
+        return True
     return isinstance(cause, PeeweeException) and isinstance(engine.explain(cause), DatabaseUnavailable)
 
 

@@ -33,18 +33,21 @@ from ..engine.altering import (
 from ..engine.migrating import Migrating
 from ..errors.tree import shown
 from .adding import EVERY_ROW, added_column, column_for, default_from, key_name
+from .arguments import checking_arguments
 from .context import Context
 from .frozen import base_for
 from .operating import Operator
 from .options import check
 
 
+@checking_arguments
 class StepMigrator(SchemaMigrator):  # type: ignore[misc]
     """The `migrator` of `up(migrator, db)`: every operation of playhouse.migrate, in the schema of the run.
 
     An operation is what playhouse's is: it does nothing until `migrator.migrate(...)`, or playhouse's own `migrate`,
     runs it. Then it looks whether what it needs is there (`OperationRefused`), and afterwards whether it came about
-    (`NothingChanged`). With `safe=True` an operation whose effect is there already does nothing.
+    (`NothingChanged`). With `safe=True` an operation whose effect is there already does nothing. An argument of the
+    wrong kind is an `InvalidOption` at once.
 
     Attributes:
         Model: the base of tables that the step declares; they are on the right database and schema, and no class or
@@ -178,7 +181,7 @@ class StepMigrator(SchemaMigrator):  # type: ignore[misc]
     def add_unique(self, table: str, *column_names: str, name: str | None = None, safe: bool = False) -> Operation:
         """Add a UNIQUE constraint, called uniq_a_b as in playhouse where it gets no name."""
         texts = all(isinstance(column, str) for column in column_names)
-        check("column_names", column_names, texts, "names, each an argument of its own")
+        check("column_names", column_names, texts and bool(column_names), "names, each an argument of its own")
         named = name or f"uniq_{'_'.join(column_names)}"
         return self._operation(AddUnique(table, named, tuple(column_names)), safe=safe)
 
@@ -237,10 +240,11 @@ class StepMigrator(SchemaMigrator):  # type: ignore[misc]
             safe: skip it where the index is there.
 
         Raises:
-            ValueError: the columns are no list, or an index of expressions has no name.
+            ValueError: the columns are no list, or none, or an index of expressions has no name.
         """
         listed = isinstance(columns, Sequence) and not isinstance(columns, str)
-        check("columns", columns, listed, f"a list of them, such as {_as_list(columns)}")
+        fits = listed and bool(columns) and all(isinstance(column, (str, Node)) for column in columns)
+        check("columns", columns, fits, f"a list of them, such as {_as_list(columns)}")
         if name is None and not all(isinstance(column, str) for column in columns):
             raise ValueError(f"an index of expressions needs a name: add_index({table!r}, …, name='…')")
         named = name or make_index_name(table, columns)

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..engine.altering import Altering, Change, RunSql, findings_of_sql
-from ..errors import NothingChanged, OperationRefused
+from peewee import PeeweeException
+
+from ..engine.altering import AddColumn, Altering, Backfill, Change, RunSql, findings_of_sql
+from ..errors import LockTimeout, NothingChanged, OperationRefused, UnfitRows
 from .effects import is_moot, is_resumable, is_there, is_visible, shape_of
 from .events import Teller
 from .lint import Lint, Unaccepted
 from .looking import Look, operation_of
 from .requirements import check_before
-from .trace import Trace, only_reads
+from .trace import Trace, changes_something, only_reads
 
 
 class Operator:
@@ -52,6 +54,8 @@ class Operator:
         self._trace = trace
         self._thread = threading.get_ident()
         self._refused: Unaccepted | None = None
+        self._undone: BaseException | None = None
+        self._wrote = False
         self.working = False
         self.touched = False
         self.silent = True
@@ -78,8 +82,8 @@ class Operator:
             if self._lint.looks:
                 self._lint.hear(self._findings(change))
             before = shape_of(change, self._look)
-            self.touched = True
-            self._altering.apply(change)
+            with self._touching(change):
+                self._altering.apply(change)
             self._check_effect(change, before, lenient)
 
     def _is_done(self, change: Change) -> bool:
@@ -105,8 +109,30 @@ class Operator:
 
     def left_nothing(self, error: BaseException) -> bool:
         """Tell whether the step, which failed with this error, has changed nothing, as far as it was heard."""
-        refused = isinstance(error, (OperationRefused, Unaccepted))
+        refused = isinstance(error, (OperationRefused, Unaccepted)) or error is self._undone
         return not self.touched and (refused or self.silent)
+
+    @contextmanager
+    def _touching(self, change: Change) -> Iterator[None]:
+        """Note that the step changes something, unless an error takes all of the change back."""
+        before, self.touched, self._wrote = self.touched, True, False
+        try:
+            yield
+        except Exception as error:
+            if self._takes_back(change, error):
+                self.touched, self._undone = before, error
+            raise
+
+    def _takes_back(self, change: Change, error: Exception) -> bool:
+        if isinstance(error, UnfitRows):
+            # The batches of these are committed, one after the other; what else there is comes together or not at all.
+            return not (self._wrote and isinstance(change, (AddColumn, Backfill)))
+        if self._wrote or getattr(change, "concurrently", False):  # which refuses a lock in the middle, too
+            return False
+        if isinstance(error, LockTimeout):
+            return True
+        busy = isinstance(error, PeeweeException) and self._altering.migrating.is_busy(error)
+        return busy and not isinstance(change, RunSql)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -129,6 +155,7 @@ class Operator:
             self.touched = self.touched or not only_reads(event.sql)
         if event.exception is not None:
             return
+        self._wrote = self._wrote or changes_something(event.sql)
         if self._trace:
             (self._trace.add_from_operation if self.working else self._trace.add)(event.sql, event.params)
         if self.working:

@@ -228,6 +228,8 @@ class MigrationRunner(Standing):
         return done
 
 
+# Python names the function where an argument is missing or unknown; nobody has heard of the class it is inherited from.
+Standing.__init__.__qualname__ = f"{MigrationRunner.__qualname__}.__init__"
 _OPTIONS = tuple(inspect.signature(MigrationRunner).parameters)[2:]
 
 
@@ -241,9 +243,12 @@ def migrate(database: Any, *sources: Source, **options: Any) -> list[str]:
 
     Raises:
         MigrationError: its children say what; see `MigrationRunner.up`.
+        InvalidOption: an option makes no sense, or the sources are in a list.
         TypeError: there is no such option.
     """
     refuse_unknown("migrate", options, _OPTIONS)
+    listed = any(isinstance(source, (list, tuple)) for source in sources)
+    check("sources", sources, not listed, "sources without the list, each an argument of its own")
     return MigrationRunner(database, sources, **options).up()
 
 

@@ -18,7 +18,8 @@ class Failures:
 
     Attributes:
         ended_by: the error for which the database itself rolled the transaction back, as SQLite does where its disk is
-            full; None where it did not, or something ran after that.
+            full, or made it one that can only be rolled back, as Postgres does; None where it did not, or something ran
+            after that.
     """
 
     def __init__(self, inside: Callable[[], bool]) -> None:
@@ -43,10 +44,19 @@ class Failures:
 
     def behind(self, error: BaseException | None) -> str | None:
         """Return the statement from which `error` came, or None where it came from no statement."""
+        found = self._found(error)
+        return found and found[1]
+
+    def comes_after_the_end(self, error: BaseException) -> bool:
+        """Tell whether `error` comes from a statement that failed because another one had ended the transaction."""
+        found = self._found(error)
+        return self.ended_by is not None and found is not None and found[0] is not self.ended_by
+
+    def _found(self, error: BaseException | None) -> tuple[BaseException, str] | None:
         while error is not None:
-            for failed, sql in self._failed:
-                if failed is error:
-                    return sql
+            for failed in self._failed:
+                if failed[0] is error:
+                    return failed
             error = error.__cause__ or error.__context__
         return None
 

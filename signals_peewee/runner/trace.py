@@ -19,6 +19,11 @@ def only_reads(sql: str) -> bool:
     return _READS.match(sql) is not None
 
 
+def changes_something(sql: str) -> bool:
+    """Tell whether a statement of an operation, which also marks where it would go back to, changes something."""
+    return not any(pattern.match(sql) for pattern in (_AROUND, _MARKS, _UNDOES))
+
+
 class Trace:
     """The statements of one step: its own as they were sent, those of its operations as far as they change something.
 
@@ -40,7 +45,7 @@ class Trace:
             self._marks[match[1]] = len(self.statements)
         elif match := _UNDOES.match(sql):
             del self.statements[self._marks.get(match[1], len(self.statements)) :]
-        elif not _AROUND.match(sql):
+        elif changes_something(sql):
             self.add(sql, parameters)
 
     def clear(self) -> None:

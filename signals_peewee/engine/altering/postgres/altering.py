@@ -67,8 +67,11 @@ class AlteringPostgres(Columns, Constraints):
             with self.lock_timeout(0):
                 self.database.execute_sql(sql, change.parameters)
         else:  # in no transaction: some statements refuse one
-            with self.lock_timeout(self.conduct.lock_timeout):
-                self.persistent(lambda: self.database.execute_sql(sql, change.parameters))
+            self.persistent(lambda seconds: self._within(seconds, sql, change.parameters))
+
+    def _within(self, seconds: float, sql: str, parameters: Any) -> None:
+        with self.lock_timeout(seconds):
+            self.database.execute_sql(sql, parameters)
 
 
 _HOW: Mapping[type[c.Change], Callable[[Any, Any], None]] = MappingProxyType(

@@ -75,7 +75,7 @@ class Indexes(Operating):
 
         with self.lock_timeout(0):
             try:
-                self.persistent(build, table)
+                self.persistent(lambda _: build(), table)
             except DatabaseError:
                 if self.migrating.transaction_state() == "none":  # else the connection is gone
                     self._clear(table, change.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from peewee import DatabaseError
 from ....errors import LockTimeout, UnfitRows
 from ...migrating_postgres import people
 from ...postgres import sqlstate
-from ...waiting import obtained
+from ...waiting import Tries
 from ..base import Altering
 from ..changes import Change
 from .table import TableNow, rows, table_now
@@ -96,36 +97,36 @@ class Operating(Altering):
         if self.conduct.atomic:
             with self.migrating.engine.write():
                 return work()
-        return self.persistent(lambda: self._briefly(work), *tables)
+        return self.persistent(lambda seconds: self._briefly(work, seconds), *tables)
 
-    def persistent(self, work: Callable[[], T], *tables: TableNow) -> T:
+    def persistent(self, work: Callable[[float], T], *tables: TableNow) -> T:
         """Do work that leaves nothing behind where it is refused a lock, again and again.
+
+        Args:
+            work: does it; is given the seconds for which a statement may wait for its locks.
+            tables: what others may hold.
 
         Raises:
             LockTimeout: it was refused for too long.
         """
-        done: list[T] = []
-        refusals: list[BaseException] = []
-        holders: list[str | None] = [None]
-
-        def attempt() -> bool:
+        tries = Tries(self.conduct.lock_wait)
+        holder: str | None = None
+        while True:
+            begun, seconds = time.monotonic(), min(self.conduct.lock_timeout or tries.left, tries.left)
             try:
-                done.append(work())
+                return work(seconds)
             except DatabaseError as error:
                 if not self.migrating.is_busy(error):
                     raise
-                holders[0] = self._holders(tables) or holders[0]
-                refusals.append(error)
-            return bool(done)
+                waited = min(time.monotonic() - begun, seconds)
+                holder = self._holders(tables) or holder
+                if not tries.again(waited):
+                    names = ", ".join(f"table {table.name!r}" for table in tables) or "a table"
+                    raise LockTimeout(names, self.conduct.lock_wait, holder) from error
 
-        if not obtained(attempt, self.conduct.lock_wait):
-            names = ", ".join(f"table {table.name!r}" for table in tables) or "a table"
-            raise LockTimeout(names, self.conduct.lock_wait, holders[0]) from refusals[-1]
-        return done[0]
-
-    def _briefly(self, work: Callable[[], T]) -> T:
+    def _briefly(self, work: Callable[[], T], seconds: float) -> T:
         with self.migrating.engine.write():
-            self._set_timeout(self.conduct.lock_timeout, local=True)
+            self._set_timeout(seconds, local=True)
             return work()
 
     def _set_timeout(self, seconds: float, *, local: bool) -> None:
@@ -146,7 +147,7 @@ class Operating(Altering):
     def concurrently(self, table: TableNow, sql: str) -> None:
         """Execute a statement that is none of a transaction and lets others write; it waits for as long as it takes."""
         with self.lock_timeout(0):
-            self.persistent(lambda: self.database.execute_sql(sql), table)
+            self.persistent(lambda _: self.database.execute_sql(sql), table)
 
     def _holders(self, tables: tuple[TableNow, ...]) -> str | None:
         found = rows(self.database, _HOLDERS, "{" + ",".join(str(table.oid) for table in tables) + "}")
