@@ -658,6 +658,7 @@ def test_a_retry_that_is_refused_stays_one(database: Database) -> None:
 
 def test_the_day_on_which_a_step_was_begun_is_said_in_utc(postgres_url: str) -> None:
     def broken(migrator: Any, db: Database) -> None:
+        db.execute_sql("CREATE TABLE half (id INTEGER)")
         raise ZeroDivisionError
 
     database = opened(postgres_url)
