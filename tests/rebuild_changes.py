@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -178,8 +180,28 @@ def _add_default(d: Drawing, made: Made, table: str) -> Planned:
         AddColumnDefault(table, column.name, default),
         column.name,
         column.text,
-        lambda before: _info(before, table, column.name)[4] != "NULL",
+        lambda before: _info(before, table, column.name)[4] != "NULL" and _suits(column.type, default),
     )
+
+
+def _suits(type_: str, value: Any) -> bool:
+    """What SQLite makes of a plain value in a column of a type is a value of that type."""
+    if isinstance(value, SQL) or callable(value):
+        return True
+    database = sqlite3.connect(":memory:")
+    database.execute(f"CREATE TABLE t (a {type_})")
+    database.execute("INSERT INTO t VALUES (?)", (value,))
+    ((stored,),) = database.execute("SELECT typeof(a) FROM t")
+    database.close()
+    words = {
+        "INT": "integer",
+        "CHAR|TEXT": "text",
+        "BLOB": "blob",
+        "REAL": "real",
+        "NUMERIC|DECIMAL": "integer or real",
+    }
+    expected = [kind for word, kind in words.items() if re.search(word, type_)]
+    return not expected or stored in expected[0]
 
 
 def _drop_default(d: Drawing, made: Made, table: str) -> Planned:
@@ -212,7 +234,7 @@ def _backfill(d: Drawing, made: Made, table: str) -> Planned:
     return Planned(
         Backfill(table, column.name, value, batch_size=d.number(1, 3)),
         column.name,
-        fits=lambda before: None not in _values(before, table, column.name),
+        fits=lambda before: None not in _values(before, table, column.name) and _suits(column.type, value),
         values=True,
     )
 
