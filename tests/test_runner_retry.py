@@ -401,6 +401,21 @@ def test_a_step_whose_first_operation_is_refused_for_its_rows_has_nothing_to_rep
     assert catalog() != before
 
 
+def test_a_step_whose_first_operation_cannot_be_done_has_nothing_to_repair(database: Database) -> None:
+    database.execute_sql("CREATE TABLE books (id INTEGER PRIMARY KEY)")
+    fields = [TextField(), TextField(null=True)]
+
+    def step(migrator: Any, db: Database) -> None:
+        migrator.migrate(migrator.add_column("books", "title", fields[0]))
+
+    runner = MigrationRunner(database, InlineSource("app", [InlineStep(step, atomic=False)]))
+    with pytest.raises(StepFailed, match="title is not null but has no default; .* rolled back; correct it"):
+        runner.up()
+    assert state_of(runner) == ["pending"]
+    del fields[0]
+    assert runner.up() == ["app:0001_step"]
+
+
 def test_an_operation_that_is_refused_for_its_rows_after_another_one_or_a_batch_leaves_the_step_unfinished(
     database: Database,
 ) -> None:

@@ -129,7 +129,7 @@ class Operator:
             return not (self._wrote and isinstance(change, (AddColumn, Backfill)))
         if self._wrote or getattr(change, "concurrently", False):  # which refuses a lock in the middle, too
             return False
-        if isinstance(error, LockTimeout):
+        if isinstance(error, (LockTimeout, ValueError)):
             return True
         busy = isinstance(error, PeeweeException) and self._altering.migrating.is_busy(error)
         return busy and not isinstance(change, RunSql)
