@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from .migrations import (
-    ComparisonRefused,
     ContextChanged,
     DatabaseAhead,
-    DriftFound,
     EditedStep,
     HistoryMismatch,
     InvalidDependency,
-    InvalidModel,
     InvalidScript,
     InvalidSource,
     IrreversibleStep,
@@ -19,16 +16,21 @@ from .migrations import (
     MigrationError,
     MissingStep,
     NotAdopted,
-    NothingChanged,
     OpenTransaction,
-    OperationRefused,
     StepFailed,
     StepRefused,
-    TableDiffers,
     TransactionEnded,
     UnfinishedStep,
-    UnfitRows,
     UnknownStep,
+)
+from .operations import (
+    ComparisonRefused,
+    DriftFound,
+    InvalidModel,
+    NothingChanged,
+    OperationRefused,
+    TableDiffers,
+    UnfitRows,
 )
 from .tree import (
     DatabaseUnavailable,
